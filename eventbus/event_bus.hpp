@@ -1,0 +1,84 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tidemark/async/executor.hpp"
+#include "tidemark/core/error.hpp"
+#include "tidemark/eventstore/recorded_event.hpp"
+
+namespace tidemark {
+
+/// A message on its way to or from the bus.
+struct bus_message {
+    std::string topic;
+    /// Stream id: messages with one key stay in order.
+    std::string key;
+    std::string payload;
+    struct header {
+        std::string name;
+        std::string value;
+        friend bool operator==(const header&, const header&) = default;
+    };
+    /// event id, stream, version, position, log incarnation, fencing token, stored name,
+    /// correlation, causation, traceparent: names in `eventbus/headers.hpp`.
+    std::vector<header> headers;
+    friend bool operator==(const bus_message&, const bus_message&) = default;
+};
+
+/// What became of one published message.
+enum class delivery {
+    /// On the bus.
+    persisted,
+    /// Not on the bus; publish again.
+    not_persisted,
+    /// Nobody knows; publish again, consumers drop the duplicate.
+    possibly_persisted,
+    /// Will never be accepted (too large, denied): an operator is needed.
+    refused,
+    /// The producer is broken for good: make another one and publish again from the checkpoint.
+    fatal,
+};
+
+struct delivery_report {
+    delivery outcome = delivery::not_persisted;
+    std::string reason;
+};
+
+/// How facts leave and arrive: at least once, in order per key.
+class event_bus {
+  public:
+    virtual ~event_bus() = default;
+
+    /// Publishes a batch in order; one report each, in order. Bounded by the caller.
+    [[nodiscard]] virtual awaitable<std::vector<delivery_report>> publish(
+        std::vector<bus_message> batch) = 0;
+
+    /// A member of a consumer group. Messages of one key arrive in order on one member.
+    class consumer {
+      public:
+        virtual ~consumer() = default;
+        /// Waits for messages; empty after `close`. Answers at most `limit`.
+        [[nodiscard]] virtual awaitable<result<std::vector<bus_message>>> poll(
+            std::size_t limit) = 0;
+        /// Everything polled so far has taken effect. What was polled and not committed comes again
+        /// after a crash or a rebalance.
+        [[nodiscard]] virtual awaitable<result<void>> commit() = 0;
+        virtual void close() = 0;
+    };
+    [[nodiscard]] virtual std::unique_ptr<consumer> subscribe(std::string topic,
+                                                              std::string group) = 0;
+
+    struct bus_status {
+        /// "memory", "kafka".
+        std::string kind;
+        std::string location;
+        bool connected = true;
+        std::string reason;
+    };
+    [[nodiscard]] virtual bus_status status() const = 0;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tidemark/async/executor.hpp"
+#include "tidemark/eventstore/append.hpp"
+#include "tidemark/eventstore/recorded_event.hpp"
+
+namespace tidemark {
+
+/// Events in position order and the point up to which everything is decided.
+struct event_page {
+    std::vector<recorded_event> events;
+    /// Horizon at the time of reading: no event at or below it can appear any more. It can fall
+    /// after a crash and is never a checkpoint; a checkpoint is the position of the last event
+    /// seen.
+    position horizon;
+    /// Position of the last event looked at, delivered or filtered out, or `after` if none: what a
+    /// filtered reader may checkpoint.
+    position seen;
+};
+
+/// A disposable copy of a committed state.
+struct snapshot {
+    stream_id stream;
+    /// Stored name of the state ("account.state.v1"); one of another name is ignored.
+    std::string name;
+    tidemark::version version;
+    message_id head;
+    std::string payload;
+};
+
+/// One line of the list of streams.
+struct stream_summary {
+    stream_id stream;
+    tidemark::version version;
+    position last_position;
+    instant last_recorded_at{};
+};
+
+/// Identity and state of the log.
+struct store_status {
+    /// "memory", "sqlite", "postgres".
+    std::string kind;
+    /// Human-readable place: a file or a masked URL.
+    std::string location;
+    /// Log incarnation: fresh per created log, carried in checkpoints and bus headers, so that a
+    /// restored or foreign log is recognised.
+    message_id incarnation;
+    std::uint32_t schema_version = 0;
+    position last_position;
+    std::uint64_t streams = 0;
+};
+
+/// The log: where facts are kept. All functions may be called from any executor and resume the
+/// caller on its own; the object outlives its calls. Reads see committed data only.
+/// Limits: an event payload ≤ 1 MiB, a batch ≤ 10,000 appends; beyond is `too_large`.
+class event_store {
+  public:
+    virtual ~event_store() = default;
+
+    /// One outcome per request, in order. Each request is a unit of its own: a conflict fails only
+    /// its own append. Requests of one stream are checked in order, each against the result of the
+    /// one before. Order of checks inside one request: (1) command id known → `answered` or
+    /// `key_reused`; (2) completions, fires, consumptions → `stale`; (3) expected version →
+    /// `conflict`; then everything is stored.
+    /// Requests whose event ids and command id are already stored answer as the first time.
+    [[nodiscard]] virtual awaitable<std::vector<append_outcome>> append(
+        std::vector<append_request> batch) = 0;
+
+    /// Events of one stream with version > `after`, at most `limit`.
+    [[nodiscard]] virtual awaitable<result<std::vector<recorded_event>>> read(
+        stream_id stream, version after, std::size_t limit) = 0;
+
+    /// Events of all streams, or of one category, with position > `after` up to the horizon.
+    [[nodiscard]] virtual awaitable<result<event_page>> read_all(position after,
+                                                                 std::size_t limit) = 0;
+    [[nodiscard]] virtual awaitable<result<event_page>> read_category(std::string category,
+                                                                      position after,
+                                                                      std::size_t limit) = 0;
+
+    /// Newest snapshot of that name, if any.
+    [[nodiscard]] virtual awaitable<result<std::optional<snapshot>>> latest_snapshot(
+        stream_id stream, std::string name) = 0;
+    /// Keeps only the newest per stream and name; an older version than the kept one is ignored.
+    [[nodiscard]] virtual awaitable<result<void>> save_snapshot(snapshot taken) = 0;
+
+    /// The answer a command id was given; nothing if it is undecided.
+    [[nodiscard]] virtual awaitable<result<std::optional<answer>>> find_answer(std::string scope,
+                                                                               std::string id) = 0;
+
+    /// Streams whose text starts with `prefix`, in text order after `after`, at most `limit`.
+    [[nodiscard]] virtual awaitable<result<std::vector<stream_summary>>> list_streams(
+        std::string prefix, std::string after, std::size_t limit) = 0;
+
+    /// One round trip to the storage; readiness asks this.
+    [[nodiscard]] virtual awaitable<result<store_status>> status() = 0;
+
+    /// Calls `wake` (on any thread, must not block, may be spurious) whenever something was
+    /// committed by this process. The returned token ends it. Other processes' commits are found by
+    /// polling.
+    using wake_token = std::shared_ptr<void>;
+    [[nodiscard]] virtual wake_token on_commit(std::function<void()> wake) = 0;
+};
+
+}  // namespace tidemark
