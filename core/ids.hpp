@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tidemark {
 
@@ -71,6 +72,9 @@ class stream_id {
     std::size_t category_size_ = 0;
 };
 
+/// Writes the text of an `id`; not a template, so that this header stays free of <ostream>.
+std::ostream& print_id_text(std::ostream& out, const std::string& text);
+
 /// Identity of one instance of `Aggregate` (an aggregate or a saga). A literal converts
 /// implicitly, run-time text only explicitly.
 template <class Aggregate>
@@ -88,6 +92,9 @@ class id {
 
     friend auto operator<=>(const id&, const id&) = default;
     friend bool operator==(const id&, const id&) = default;
+    friend std::ostream& operator<<(std::ostream& out, const id& value) {
+        return print_id_text(out, value.text_);
+    }
 
   private:
     std::string text_;
@@ -103,6 +110,13 @@ struct std::hash<tidemark::message_id> {
 template <>
 struct std::hash<tidemark::stream_id> {
     std::size_t operator()(const tidemark::stream_id& id) const noexcept {
+        return std::hash<std::string>{}(id.text());
+    }
+};
+
+template <class Aggregate>
+struct std::hash<tidemark::id<Aggregate>> {
+    std::size_t operator()(const tidemark::id<Aggregate>& id) const noexcept {
         return std::hash<std::string>{}(id.text());
     }
 };
