@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -135,6 +136,9 @@ struct append_request {
     std::string owner;
     duration lease{};
 };
+
+/// Requests of one round trip.
+using append_batch = std::shared_ptr<const std::vector<append_request>>;
 
 /// An effect handed out under a lease.
 struct effect_claim {

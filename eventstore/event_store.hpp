@@ -70,8 +70,9 @@ class event_store {
     /// `key_reused`; (2) completions, fires, consumptions → `stale`; (3) expected version →
     /// `conflict`; then everything is stored.
     /// Requests whose event ids and command id are already stored answer as the first time.
-    [[nodiscard]] virtual awaitable<std::vector<append_outcome>> append(
-        std::vector<append_request> batch) = 0;
+    /// The batch is shared and immutable: the backend may still read it on its own threads when the
+    /// caller has gone, and the caller sends the same request again after an unknown outcome.
+    [[nodiscard]] virtual awaitable<std::vector<append_outcome>> append(append_batch batch) = 0;
 
     /// Events of one stream with version > `after`, at most `limit`.
     [[nodiscard]] virtual awaitable<result<std::vector<recorded_event>>> read(
@@ -100,6 +101,10 @@ class event_store {
 
     /// One round trip to the storage; readiness asks this.
     [[nodiscard]] virtual awaitable<result<store_status>> status() = 0;
+
+    /// Other processes may write the same log, so that a cached state can be out of date: refusals
+    /// are then checked against the head before they are told.
+    [[nodiscard]] virtual bool is_shared() const { return true; }
 
     /// Calls `wake` (on any thread, must not block, may be spurious) whenever something was
     /// committed by this process. The returned token ends it. Other processes' commits are found by
