@@ -1,0 +1,152 @@
+#include "tidemark/observability/catalog.hpp"
+
+#include <initializer_list>
+
+namespace tidemark {
+namespace {
+
+using metrics::kind;
+using metrics::unit;
+using names = std::vector<std::string>;
+
+/// Declares families of one registry with the prefix and the unit's suffix added.
+class declarer {
+  public:
+    explicit declarer(metrics_registry& registry) : registry_{registry} {}
+
+    metrics::counter_family counter(std::string_view name, names labels, std::string help) const {
+        return registry_.counters({.name = "tidemark_" + std::string{name} + "_total",
+                                   .kind = kind::counter,
+                                   .labels = std::move(labels),
+                                   .help = std::move(help)});
+    }
+    metrics::gauge_family gauge(std::string_view name, names labels, std::string help,
+                                unit in = unit::none) const {
+        const auto* const suffix = in == unit::seconds ? "_seconds" : "";
+        return registry_.gauges({.name = "tidemark_" + std::string{name} + suffix,
+                                 .kind = kind::gauge,
+                                 .unit = in,
+                                 .labels = std::move(labels),
+                                 .help = std::move(help)});
+    }
+    metrics::histogram_family duration(std::string_view name, names labels, std::string help,
+                                       std::vector<double> bounds = {}) const {
+        return registry_.histograms({.name = "tidemark_" + std::string{name} + "_seconds",
+                                     .kind = kind::histogram,
+                                     .unit = unit::seconds,
+                                     .labels = std::move(labels),
+                                     .help = std::move(help),
+                                     .bounds = std::move(bounds)});
+    }
+
+  private:
+    metrics_registry& registry_;
+};
+
+void declare_commands(runtime_metrics& m, const declarer& d) {
+    m.http_request_duration =
+        d.duration("http_request_duration", {"method", "route", "status"},
+                   "Time from the last byte of a request's headers to the last byte written.");
+    m.http_requests_in_flight =
+        d.gauge("http_requests_in_flight", {}, "Requests that are being answered.");
+    m.http_requests_shed = d.counter("http_requests_shed", {"reason"},
+                                     "Requests refused at once because a limit was reached.");
+    m.command_duration =
+        d.duration("command_duration", {"aggregate"},
+                   "Time from a command's arrival at its store to its answer, commit included.");
+    m.mailbox_depth = d.gauge("mailbox_depth", {"aggregate"},
+                              "Commands that wait for their instance, over all instances.");
+    m.decide_duration = d.duration("decide_duration", {"aggregate"},
+                                   "Time in decide and in evolving what was decided.",
+                                   metrics::short_duration_bounds());
+}
+
+void declare_effects(runtime_metrics& m, const declarer& d) {
+    m.effects = d.counter("effects", {"type", "outcome"}, "Effects that came to an outcome.");
+    m.effect_duration =
+        d.duration("effect_duration", {"type"}, "Time one attempt to carry an effect out took.");
+    m.effects_in_flight = d.gauge("effects_in_flight", {}, "Effects that are being carried out.");
+    m.retries = d.counter("retries", {"operation", "outcome"},
+                          "Attempts after the first one, by what became of them.");
+    m.dlq_entries = d.gauge("dlq_entries", {"queue"}, "Dead letters that wait for an operator.");
+    m.dlq_oldest_age =
+        d.gauge("dlq_oldest_age", {"queue"}, "Age of the oldest dead letter.", unit::seconds);
+    m.dlq_replayed =
+        d.counter("dlq_replayed", {"outcome"}, "Dead letters that an operator sent again.");
+}
+
+void declare_store(runtime_metrics& m, const declarer& d) {
+    m.event_append_duration = d.duration("event_append_duration", {"store", "outcome"},
+                                         "Time from an append's arrival at the store to its end.");
+    m.events_appended = d.counter("events_appended", {"aggregate"}, "Events committed.");
+    m.append_conflicts = d.counter("append_conflicts", {"aggregate"},
+                                   "Appends refused because another writer moved the stream.");
+    m.event_load_duration =
+        d.duration("event_load_duration", {"aggregate"},
+                   "Time to read and fold a stream, from its snapshot if there is one.");
+    m.events_replayed =
+        d.counter("events_replayed", {"aggregate"}, "Events folded to load instances.");
+    m.snapshots = d.counter("snapshots", {"outcome"}, "Snapshots by what became of them.");
+}
+
+void declare_readers(runtime_metrics& m, const declarer& d) {
+    m.relay_pending_events =
+        d.gauge("relay_pending_events", {}, "Committed events that are not yet on the bus.");
+    m.relay_oldest_age =
+        d.gauge("relay_oldest_age", {},
+                "Age of the oldest committed event that is not yet on the bus.", unit::seconds);
+    m.bus_publish_duration =
+        d.duration("bus_publish_duration", {"topic", "outcome"},
+                   "Time from handing a batch to the bus to its delivery report.");
+    m.projection_lag_events = d.gauge("projection_lag_events", {"projection"},
+                                      "Positions between the log's end and the checkpoint.");
+    m.projection_lag = d.gauge("projection_lag", {"projection"},
+                               "Age of the oldest event that is not yet projected.", unit::seconds);
+    m.projection_errors =
+        d.counter("projection_errors", {"projection"}, "Events a projection threw on.");
+    m.sagas = d.gauge("sagas", {"saga", "state"}, "Sagas that have not ended, by state.");
+    m.saga_duration = d.duration("saga_duration", {"saga", "outcome"},
+                                 "Time from a saga's first input to its end.",
+                                 {.01, .05, .1, .5, 1, 5, 10, 30, 60, 300, 1800, 7200, 86400});
+    m.saga_compensations =
+        d.counter("saga_compensations", {"saga", "step"}, "Undos sent because a saga failed.");
+}
+
+}  // namespace
+
+runtime_metrics::runtime_metrics(metrics_registry& registry) {
+    const declarer d{registry};
+    declare_commands(*this, d);
+    declare_effects(*this, d);
+    declare_store(*this, d);
+    declare_readers(*this, d);
+    build_info = registry.gauges({.name = "tidemark_build_info",
+                                  .kind = kind::gauge,
+                                  .unit = unit::info,
+                                  .labels = {"version", "revision", "compiler"},
+                                  .help = "What is running; the value is always 1."});
+}
+
+std::string metrics_page() {
+    metrics_registry registry;
+    const runtime_metrics declared{registry};
+    const auto process = observe_process(registry);
+    std::string out =
+        "# Metrics\n\n"
+        "Served by the admin listener at `/metrics` in the Prometheus text format, version 0.0.4.\n"
+        "This page is generated from `observability/catalog.cpp`; a test fails when it is stale.\n"
+        "A family has at most 1,000 series; label values beyond that share one series whose labels "
+        "read `other`.\nNo label ever holds the id of a stream, a command or a person.\n\n"
+        "| Name | Type | Labels | Meaning |\n|---|---|---|---|\n";
+    for (const auto& what : registry.declarations()) {
+        std::string labels;
+        for (const auto& label : what.labels) {
+            labels += (labels.empty() ? "`" : ", `") + label + "`";
+        }
+        out += "| `" + what.name + "` | " + std::string{to_string(what.kind)} + " | " + labels +
+               (labels.empty() ? "| " : " | ") + what.help + " |\n";
+    }
+    return out;
+}
+
+}  // namespace tidemark

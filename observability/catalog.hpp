@@ -1,0 +1,74 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tidemark/observability/metrics.hpp"
+
+namespace tidemark {
+
+/// Every metric of the runtime, declared in one place; the owners of the numbers resolve their
+/// series from here when they are wired. `docs/metrics.md` is generated from it. A member is named
+/// like its metric without "tidemark_" and the unit. The registry must outlive it; one made by the
+/// default constructor counts nowhere.
+struct runtime_metrics {
+    runtime_metrics() = default;
+    explicit runtime_metrics(metrics_registry& registry);
+
+    // The API listener. {method, route, status}: the route's pattern, never the path.
+    metrics::histogram_family http_request_duration;
+    metrics::gauge_family http_requests_in_flight;
+    metrics::counter_family http_requests_shed;  // {reason}
+
+    // Commands.
+    metrics::histogram_family command_duration;  // {aggregate}
+    metrics::gauge_family mailbox_depth;         // {aggregate}
+    metrics::histogram_family decide_duration;   // {aggregate}
+
+    // Effects. {type}: a command's or request's stored name; {outcome}: done, retried, parked.
+    metrics::counter_family effects;            // {type, outcome}
+    metrics::histogram_family effect_duration;  // {type}
+    metrics::gauge_family effects_in_flight;
+    metrics::counter_family retries;  // {operation, outcome}
+
+    // The event store. {store}: memory, sqlite; {outcome}: committed, conflict, answered, stale,
+    // error.
+    metrics::histogram_family event_append_duration;  // {store, outcome}
+    metrics::counter_family events_appended;          // {aggregate}
+    metrics::counter_family append_conflicts;         // {aggregate}
+    metrics::histogram_family event_load_duration;    // {aggregate}
+    metrics::counter_family events_replayed;          // {aggregate}
+    metrics::counter_family snapshots;                // {outcome}: saved, loaded, ignored, failed
+
+    // Relay and bus.
+    metrics::gauge_family relay_pending_events;
+    metrics::gauge_family relay_oldest_age;
+    metrics::histogram_family bus_publish_duration;  // {topic, outcome}
+
+    // Projections.
+    metrics::gauge_family projection_lag_events;  // {projection}
+    metrics::gauge_family projection_lag;         // {projection}, seconds
+    metrics::counter_family projection_errors;    // {projection}
+
+    // Sagas. {state}: running, compensating, stuck.
+    metrics::gauge_family sagas;                 // {saga, state}
+    metrics::histogram_family saga_duration;     // {saga, outcome}: completed, failed
+    metrics::counter_family saga_compensations;  // {saga, step}: the undo's stored name
+
+    // Dead letters. {queue}: effect, timer, projection.
+    metrics::gauge_family dlq_entries;     // {queue}
+    metrics::gauge_family dlq_oldest_age;  // {queue}
+    metrics::counter_family dlq_replayed;  // {outcome}
+
+    metrics::gauge_family build_info;  // {version, revision, compiler}, always 1
+};
+
+/// What the operating system says about this process, as `process_*`, read from /proc at each
+/// text. Keep what it returns as long as the registry serves texts.
+[[nodiscard]] std::vector<metrics::registration> observe_process(metrics_registry& registry);
+
+/// The catalog as the Markdown page `docs/metrics.md`.
+[[nodiscard]] std::string metrics_page();
+
+}  // namespace tidemark
