@@ -70,6 +70,8 @@ enum class errc {
 /// and the remedy.
 class error {
   public:
+    /// No failure; what `result::error()` of a success gives.
+    error() = default;
     error(errc code, std::string message) : code_{code}, message_{std::move(message)} {}
 
     [[nodiscard]] errc code() const { return code_; }
@@ -80,7 +82,7 @@ class error {
     friend std::ostream& operator<<(std::ostream& out, const error& e);
 
   private:
-    errc code_;
+    errc code_{};
     std::string message_;
 };
 
