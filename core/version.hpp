@@ -17,6 +17,8 @@ using duration = std::chrono::microseconds;
 /// Index of an event in its stream. The first event has version 1; 0 means "no event yet".
 class version {
   public:
+    using rep = std::uint64_t;
+
     constexpr version() = default;
     explicit constexpr version(std::uint64_t value) : value_{value} {}
     [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
@@ -34,6 +36,8 @@ class version {
 /// 0 is before the first event.
 class position {
   public:
+    using rep = std::uint64_t;
+
     constexpr position() = default;
     explicit constexpr position(std::uint64_t value) : value_{value} {}
     [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
