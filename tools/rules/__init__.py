@@ -1,0 +1,1 @@
+"""The rules that tools/tidy.py checks, one file a subject."""
