@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tidemark/runtime/options.hpp"
+#include "tidemark/runtime/settings.hpp"
+
+namespace tidemark {
+
+/// A setting given on the command line.
+struct config_flag {
+    /// As typed: "--port" or "--set".
+    std::string spelling;
+    /// "http.port".
+    std::string name;
+    std::string value;
+};
+
+/// Where values come from; the first that sets one wins: flags, environment, file, default.
+struct config_sources {
+    std::vector<config_flag> flags;
+    /// "NAME=value" each, as in `environ`.
+    std::vector<std::string> environment;
+    /// A file that must exist; empty: `TIDEMARK_CONFIG`, else `fallback_file` if there is one.
+    std::string file;
+    std::string fallback_file = "tidemark.toml";
+};
+
+/// The settings of Tidemark itself.
+[[nodiscard]] config_schema default_schema();
+
+/// Reads every source and reports every mistake at once: throws `config_error`. Values of a
+/// source are checked even if another source overrides them.
+[[nodiscard]] settings load_settings(const config_schema& schema, const config_sources& sources);
+
+/// The environment of this process, for `config_sources::environment`.
+[[nodiscard]] std::vector<std::string> process_environment();
+
+/// The values of `default_schema`, typed. Each member is documented by its setting.
+struct config {
+    struct http_options {
+        std::string address;
+        std::uint16_t port;
+        std::uint16_t admin_port;
+    };
+    struct io_options {
+        std::size_t shards;  // at least 1: 0 was replaced by the number of cores
+        std::size_t blocking_threads;
+    };
+    struct sqlite_options {
+        bool is_synchronous_full;
+        std::size_t group_commit_max;
+    };
+    struct demo_options {
+        bool is_enabled;
+        double rate;
+    };
+
+    /// Throws like `load_settings` for what only holds between settings.
+    explicit config(const settings& values);
+
+    http_options http;
+    std::string store_url;
+    std::string bus_url;
+    io_options io;
+    /// Only what `runtime.*` names is set; the rest has its defaults.
+    runtime_options runtime;
+    /// For stores that do not say their own.
+    store_options stores;
+    sqlite_options sqlite;
+    demo_options demo;
+};
+
+/// Installs what log.* says: see `log::configure`.
+void configure_log(const settings& values);
+
+/// The schema as the Markdown page `docs/configuration.md`.
+[[nodiscard]] std::string configuration_page(const config_schema& schema);
+
+}  // namespace tidemark

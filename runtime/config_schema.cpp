@@ -1,0 +1,249 @@
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <thread>
+
+#include "tidemark/observability/log.hpp"
+#include "tidemark/runtime/config.hpp"
+
+namespace tidemark {
+namespace {
+
+using type = setting_type;
+
+std::optional<std::string> check_address(std::string_view text) {
+    std::array<unsigned char, 16> parsed{};
+    const std::string address{text};
+    if (::inet_pton(AF_INET, address.c_str(), parsed.data()) == 1 ||
+        ::inet_pton(AF_INET6, address.c_str(), parsed.data()) == 1) {
+        return std::nullopt;
+    }
+    return "must be an IPv4 or IPv6 address";
+}
+
+std::optional<std::string> check_store(std::string_view text) {
+    if (text == "sqlite:") return "must name a file behind sqlite:";
+    if (text.starts_with("memory:") && text != "memory:") return "must be memory: and no more";
+    return std::nullopt;
+}
+
+std::optional<std::string> check_modules(std::string_view text) {
+    for (auto rest = text; !rest.empty();) {
+        const auto part = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+        const auto equals = part.find('=');
+        if (equals == std::string_view::npos || equals == 0 ||
+            !log::parse_level(part.substr(equals + 1))) {
+            return "must be a list module=level,…";
+        }
+    }
+    return std::nullopt;
+}
+
+void add_rim(config_schema& schema) {
+    schema.add({.name = "http.address",
+                .fallback = "127.0.0.1",
+                .doc = "Address both listeners bind to.",
+                .check = check_address});
+    schema.add({.name = "http.port",
+                .type = type::integer,
+                .fallback = "8080",
+                .doc = "Port of the API; 0 takes a free one.",
+                .least = "0",
+                .most = "65535"});
+    schema.add({.name = "http.admin_port",
+                .type = type::integer,
+                .fallback = "8081",
+                .doc = "Port of health, metrics, admin API and console; 0 takes a free one.",
+                .least = "0",
+                .most = "65535"});
+    schema.add({.name = "store.url",
+                .type = type::url,
+                .fallback = "sqlite:./tidemark.db",
+                .doc = "Where events are kept: sqlite:PATH, or memory: which forgets at exit.",
+                .choices = {"sqlite", "memory"},
+                .is_secret = true,
+                .check = check_store});
+    schema.add({.name = "bus.url",
+                .type = type::url,
+                .fallback = "memory:",
+                .doc = "Where committed events are published.",
+                .choices = {"memory"},
+                .is_secret = true});
+    schema.add({.name = "sqlite.synchronous",
+                .type = type::choice,
+                .fallback = "FULL",
+                .doc = "FULL survives a power cut; NORMAL may lose the last commits in one.",
+                .choices = {"FULL", "NORMAL"}});
+    schema.add({.name = "sqlite.group_commit_max",
+                .type = type::integer,
+                .fallback = "512",
+                .doc = "Most appends committed together.",
+                .least = "1",
+                .most = "10000"});
+}
+
+void add_runtime(config_schema& schema) {
+    const auto whole = [&schema](const char* name, const char* fallback, const char* least,
+                                 const char* most, const char* doc) {
+        schema.add({.name = name,
+                    .type = type::integer,
+                    .fallback = fallback,
+                    .doc = doc,
+                    .least = least,
+                    .most = most});
+    };
+    const auto duration = [&schema](const char* name, const char* fallback, const char* least,
+                                    const char* most, const char* doc) {
+        schema.add({.name = name,
+                    .type = type::time_span,
+                    .fallback = fallback,
+                    .doc = doc,
+                    .least = least,
+                    .most = most});
+    };
+    whole("io.shards", "0", "0", "256", "Threads that run instances; 0: one per core.");
+    whole("io.blocking_threads", "4", "1", "256", "Threads for calls that block.");
+    whole("runtime.mailbox_max", "1024", "1", "1000000",
+          "Commands that may wait for one instance; beyond that: overloaded, at once.");
+    schema.add({.name = "runtime.cache_bytes",
+                .type = type::bytes,
+                .fallback = "64MiB",
+                .doc = "Memory for instances; beyond it the least recently used leave.",
+                .least = "1MiB",
+                .most = "1024GiB"});
+    duration("runtime.deadline", "10s", "1ms", "1h",
+             "How long a command may take if its caller does not say.");
+    whole("runtime.attempts_max", "16", "1", "1000",
+          "How often a command is decided again after a conflict before its caller hears of it.");
+    whole("runtime.snapshot_every", "100", "0", "1000000",
+          "Events between snapshots if the store does not say; 0: none.");
+    duration("runtime.drain", "20s", "0s", "10min", "How long a stop waits for work in flight.");
+    duration("runtime.lease", "10s", "1s", "10min",
+             "How long a process owns the effects it runs before another may take over.");
+    whole("runtime.effect_concurrency", "256", "1", "10000",
+          "Effects each shard carries out at the same time; later ones wait in the store.");
+}
+
+void add_presentation(config_schema& schema) {
+    schema.add({.name = "log.level",
+                .type = type::choice,
+                .fallback = "info",
+                .doc = "Least level that is printed.",
+                .choices = {"trace", "debug", "info", "warn", "error", "critical", "off"}});
+    schema.add({.name = "log.modules",
+                .fallback = "",
+                .doc = "Exceptions to log.level: relay=debug,http=warn.",
+                .check = check_modules});
+    schema.add({.name = "log.format",
+                .type = type::choice,
+                .fallback = "automatic",
+                .doc = "JSON lines, lines for people, or by whether stdout is a terminal.",
+                .choices = {"automatic", "json", "human"}});
+    schema.add({.name = "demo.enabled",
+                .type = type::boolean,
+                .fallback = "true",
+                .doc = "Whether `dev` runs the demo driver; `run` never does."});
+    schema.add({.name = "demo.rate",
+                .type = type::real,
+                .fallback = "2",
+                .doc = "What the demo driver starts, per second.",
+                .least = "0.1",
+                .most = "1000"});
+}
+
+std::size_t size_at(const settings& values, std::string_view name) {
+    return static_cast<std::size_t>(values.integer(name));
+}
+
+std::string range_of(const setting& of) {
+    if (!of.choices.empty()) {
+        std::string out;
+        for (const auto& c : of.choices) {
+            out += (out.empty() ? "`" : ", `") + c + (of.type == type::url ? ":`" : "`");
+        }
+        return out;
+    }
+    return of.least.empty() && of.most.empty() ? "" : "`" + of.least + "`..`" + of.most + "`";
+}
+
+}  // namespace
+
+config_schema default_schema() {
+    config_schema schema;
+    add_rim(schema);
+    add_runtime(schema);
+    add_presentation(schema);
+    return schema;
+}
+
+config::config(const settings& values)
+    : http{values.text("http.address"), static_cast<std::uint16_t>(values.integer("http.port")),
+           static_cast<std::uint16_t>(values.integer("http.admin_port"))},
+      store_url{values.text("store.url")},
+      bus_url{values.text("bus.url")},
+      io{size_at(values, "io.shards"), size_at(values, "io.blocking_threads")},
+      runtime{.mailbox_max = size_at(values, "runtime.mailbox_max"),
+              .cache_bytes = static_cast<std::size_t>(values.bytes("runtime.cache_bytes")),
+              .deadline = values.duration("runtime.deadline"),
+              .attempts_max = static_cast<std::uint32_t>(values.integer("runtime.attempts_max")),
+              .lease = values.duration("runtime.lease"),
+              .effect_concurrency = size_at(values, "runtime.effect_concurrency"),
+              .drain = values.duration("runtime.drain")},
+      stores{.snapshot_every =
+                 static_cast<std::uint64_t>(values.integer("runtime.snapshot_every"))},
+      sqlite{values.text("sqlite.synchronous") == "FULL",
+             size_at(values, "sqlite.group_commit_max")},
+      demo{values.boolean("demo.enabled"), values.real("demo.rate")} {
+    if (io.shards == 0) io.shards = std::max(1U, std::thread::hardware_concurrency());
+    if (http.port != 0 && http.port == http.admin_port) {
+        const auto port = std::to_string(http.port);
+        throw config_error{
+            {{"CFG-013", "http.port and http.admin_port are both " + port,
+              values.at("http.port").source + " and " + values.at("http.admin_port").source,
+              "give them different ports, or 0 for free ones"}}};
+    }
+}
+
+void configure_log(const settings& values) {
+    log::options options;
+    options.level = log::parse_level(values.text("log.level")).value_or(log::level::info);
+    options.modules = values.text("log.modules");
+    const auto& format = values.text("log.format");
+    if (format == "json") options.format = log::format::json;
+    if (format == "human") options.format = log::format::human;
+    log::configure(options);
+}
+
+std::string configuration_page(const config_schema& schema) {
+    std::string out =
+        "# Configuration\n\n"
+        "Flags win over environment variables, those over the file, that over the default. The "
+        "file is\n`tidemark.toml` in the working folder, or the one named by `--config` or "
+        "`TIDEMARK_CONFIG`. The setting\n`http.port` is `port` in the section `[http]` of the "
+        "file, the variable `TIDEMARK_HTTP_PORT`, and\n`--set http.port=8080` on the command "
+        "line. `tidemark config show` prints every value and where it\ncame from. A setting "
+        "marked *secret* may be read from a file named by its variable with `_FILE`\nbehind it, "
+        "and is not shown. This page is generated from the schema; a test fails when it is "
+        "stale.\n\n"
+        "| Setting | Type | Default | Values | Meaning |\n|---|---|---|---|---|\n";
+    for (const auto& s : schema.settings()) {
+        const auto range = range_of(s);
+        out += "| `" + s.name + "` | " + std::string{to_string(s.type)} +
+               (s.is_secret ? ", secret | " : " | ") +
+               (s.fallback.empty() ? "| " : "`" + s.fallback + "` | ") +
+               (range.empty() ? "| " : range + " | ") + s.doc + " |\n";
+    }
+    out +=
+        "\n## Codes of mistakes\n\nAll mistakes are reported together, and the program exits "
+        "with 2. `tidemark explain CODE` prints one of these.\n\n| Code | Meaning |\n|---|---|\n";
+    for (const auto& code : config_codes()) {
+        out += "| `" + code + "` | " + std::string{*explain_config_code(code)} + " |\n";
+    }
+    return out;
+}
+
+}  // namespace tidemark
