@@ -1,16 +1,16 @@
 #pragma once
 
+#include "tidemark/core/encoded.hpp"
+#include "tidemark/core/error.hpp"
+#include "tidemark/core/ids.hpp"
+#include "tidemark/core/version.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "tidemark/core/encoded.hpp"
-#include "tidemark/core/error.hpp"
-#include "tidemark/core/ids.hpp"
-#include "tidemark/core/version.hpp"
 
 namespace tidemark {
 

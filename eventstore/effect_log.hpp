@@ -1,12 +1,12 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/eventstore/append.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/eventstore/append.hpp"
 
 namespace tidemark {
 
@@ -50,6 +50,18 @@ struct audit_entry {
     std::string reason;
 };
 
+/// One line of the audit trail of dead letters.
+struct audit_record {
+    audit_entry who;
+    /// "replay" or "drop".
+    std::string action;
+    /// What it was done to. A dropped effect is gone; these fields remain.
+    message_id effect;
+    stream_id source;
+    std::string message_name;
+    instant at{};
+};
+
 /// Effects and timers that are due. Leases are on the sequence key (an effect without key is a key
 /// of its own): owner, fencing token, until. All times by the store's clock.
 class effect_log {
@@ -73,7 +85,8 @@ class effect_log {
 
     /// Full rows of effects that an append claimed for its writer are known to the writer; this
     /// reads one by id for anybody else. Nothing if it has ended.
-    [[nodiscard]] virtual awaitable<result<std::optional<claimed_effect>>> find(message_id effect) = 0;
+    [[nodiscard]] virtual awaitable<result<std::optional<claimed_effect>>> find(
+        message_id effect) = 0;
 
     /// Prolongs the owner's leases on these effects' keys. Answers the ones that are lost.
     [[nodiscard]] virtual awaitable<result<std::vector<message_id>>> renew(
@@ -104,10 +117,16 @@ class effect_log {
     /// Ends it without effect. Needs a reason. The ones behind it become due in order.
     [[nodiscard]] virtual awaitable<result<void>> drop(message_id effect, audit_entry who) = 0;
 
+    /// What operators did to dead letters, newest first.
+    [[nodiscard]] virtual awaitable<result<std::vector<audit_record>>> audit_trail(
+        std::size_t limit) = 0;
+
     /// Effects and timers not ended, of one source stream (admin, tests, settling).
     [[nodiscard]] virtual awaitable<result<std::vector<claimed_effect>>> pending(
         stream_id source) = 0;
-    /// Numbers of due, leased, waiting, parked effects and set timers.
+    /// `ready`: can be claimed now. `leased`: under a live lease. `waiting`: behind another of
+    /// their key, behind others of their tree, or for the time of their next attempt. Timers are
+    /// counted apart, whatever their state, unless they are parked.
     struct counts {
         std::uint64_t ready = 0;
         std::uint64_t leased = 0;

@@ -1,15 +1,16 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/eventstore/append.hpp"
+#include "tidemark/eventstore/recorded_event.hpp"
+
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/eventstore/append.hpp"
-#include "tidemark/eventstore/recorded_event.hpp"
 
 namespace tidemark {
 
@@ -101,6 +102,9 @@ class event_store {
 
     /// One round trip to the storage; readiness asks this.
     [[nodiscard]] virtual awaitable<result<store_status>> status() = 0;
+
+    /// "memory", "sqlite", "postgres": the same as in `status`, without a round trip.
+    [[nodiscard]] virtual std::string_view kind() const = 0;
 
     /// Other processes may write the same log, so that a cached state can be out of date: refusals
     /// are then checked against the head before they are told.

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/core/error.hpp"
+#include "tidemark/core/version.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -7,10 +11,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/core/error.hpp"
-#include "tidemark/core/version.hpp"
 
 namespace tidemark {
 
@@ -61,6 +61,7 @@ class read_model_store {
   public:
     virtual ~read_model_store() = default;
 
+    /// A name never updated is at position 0 of this log.
     [[nodiscard]] virtual awaitable<result<checkpoint>> load_checkpoint(std::string name) = 0;
 
     /// Runs `change` and moves the checkpoint from `from` to `to` in one transaction: both or

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <string>
-
 #include "tidemark/core/encoded.hpp"
 #include "tidemark/core/ids.hpp"
 #include "tidemark/core/version.hpp"
+
+#include <string>
 
 namespace tidemark {
 
