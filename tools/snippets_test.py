@@ -58,7 +58,8 @@ class Snippets(unittest.TestCase):
                 (mark.format("none.cpp#open"), "cpp", "there is no file"),
                 (mark.format("loose.cpp#open"), "cpp", "no meson.build compiles")):
             with self.subTest(before=before):
-                self.assertRegex("\n".join(self.problems(self.page(before, "x", language))), message)
+                found = "\n".join(self.problems(self.page(before, "x", language)))
+                self.assertRegex(found, message)
 
 
 if __name__ == "__main__":

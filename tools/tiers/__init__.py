@@ -1,0 +1,1 @@
+"""What `./dev test` runs: the table of tiers, their builds, and how their results are counted."""

@@ -1,0 +1,70 @@
+"""The tiers of ./dev test, in the order in which they run: cheap before dear."""
+
+from dataclasses import dataclass
+from typing import Callable
+
+from tiers import builds, checks
+from tiers.builds import run_suite
+
+# BUILD stands for the packages that every build needs; `dev` knows them.
+CLANG_PACKAGES = ("BUILD", "clang-19", "lld-19", "libclang-rt-19-dev", "ccache", "doctest-dev",
+                  "librapidcheck-dev")
+GCC_PACKAGES = ("BUILD", "g++", "lld-19", "ccache", "doctest-dev", "librapidcheck-dev")
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A named part of the run: what it claims, what it needs, and how it is counted."""
+
+    name: str
+    claim: str
+    packages: tuple
+    run: Callable
+
+
+def run_format(session):
+    return checks.includes_ordered(session) + checks.formatted(session)
+
+
+def run_tidy(session):
+    return (checks.script(session, "tools/tidy.py") + checks.script(session, "tools/tidy_test.py")
+            + checks.script(session, "tools/run_tests_test.py") + checks.linted(session))
+
+
+def run_docs(session):
+    return (checks.script(session, "tools/snippets.py")
+            + checks.script(session, "tools/snippets_test.py"))
+
+
+def run_console(session):
+    return run_suite(builds.CLANG, session, "console", checks.playwright(session))
+
+
+def run_metrics(session):
+    return run_suite(builds.CLANG, session, "metrics", checks.promtool(session))
+
+
+TABLE = (
+    Tier("format", "clang-format and the order of includes have nothing to change",
+         ("clang-format-19",), run_format),
+    Tier("tidy", "layers, the await rule, names, sizes; clang-tidy on the pure files",
+         CLANG_PACKAGES + ("clang-tidy-19",), run_tidy),
+    Tier("docs", "code blocks in README and tutorial are extracts of compiled code",
+         (), run_docs),
+    Tier("unit-clang", "all tests of all modules, clang++ 19",
+         CLANG_PACKAGES, lambda session: run_suite(builds.CLANG, session)),
+    Tier("crash", "kill -9 of the real program loses nothing that was acknowledged",
+         CLANG_PACKAGES, lambda session: run_suite(builds.CLANG, session, "crash")),
+    Tier("console", "the console in a real headless browser",
+         CLANG_PACKAGES + ("chromium", "nodejs", "npm"), run_console),
+    Tier("metrics", "promtool finds nothing in what /metrics serves",
+         CLANG_PACKAGES, run_metrics),
+    Tier("planted", "the simulation catches every planted bug",
+         CLANG_PACKAGES, lambda session: run_suite(builds.PLANTED, session, "planted")),
+    Tier("unit-gcc", "all tests of all modules, g++",
+         GCC_PACKAGES, lambda session: run_suite(builds.GCC, session)),
+    Tier("tsan", "the threaded suites under the thread sanitizer",
+         CLANG_PACKAGES, lambda session: run_suite(builds.TSAN, session, "threaded")),
+    Tier("asan", "all tests under the address and undefined behaviour sanitizers",
+         CLANG_PACKAGES, lambda session: run_suite(builds.ASAN, session)),
+)
