@@ -20,7 +20,7 @@ from tiers import builds, processes, table  # noqa: E402
 from tiers.counts import Count  # noqa: E402
 
 LOGS = builds.ROOT / "build/logs"
-NOISE = re.compile(r"^(\[\d+/\d+\]|ninja: |\$ )")
+NOISE = re.compile(r"^(\[\d+/\d+\]|ninja: |\$ |(ccache )?(clang|g)\+\+)")
 
 
 class Session:

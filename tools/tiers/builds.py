@@ -68,7 +68,9 @@ def environment(build, strict):
     temporary = ROOT / "build/tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     env = dict(os.environ)
-    env |= {"CC": build.compiler[0], "CXX": build.compiler[1], "TMPDIR": str(temporary),
+    cached = "ccache " if shutil.which("ccache") else ""
+    env |= {"CC": cached + build.compiler[0], "CXX": cached + build.compiler[1],
+            "TMPDIR": str(temporary),
             "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1",
             "CCACHE_DIR": os.environ.get("CCACHE_DIR", str(cache / "ccache")),
             "CCACHE_MAXSIZE": os.environ.get("CCACHE_MAXSIZE", "5G")}
