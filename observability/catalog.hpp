@@ -1,10 +1,10 @@
 #pragma once
 
+#include "tidemark/observability/metrics.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "tidemark/observability/metrics.hpp"
 
 namespace tidemark {
 

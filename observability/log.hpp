@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tidemark/core/encoded.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <concepts>
@@ -13,8 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "tidemark/core/encoded.hpp"
 
 /// Structured logging: a message that is a constant, and fields. Writing is synchronous and bounded
 /// (see `options::stall_max`); nothing a program decides may depend on a line.

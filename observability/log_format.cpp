@@ -1,11 +1,11 @@
+#include "tidemark/observability/log.hpp"
+
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "tidemark/observability/log.hpp"
 
 namespace tidemark::log {
 namespace {

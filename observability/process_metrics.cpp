@@ -1,3 +1,5 @@
+#include "tidemark/observability/catalog.hpp"
+
 #include <dirent.h>
 #include <unistd.h>
 
@@ -6,8 +8,6 @@
 #include <limits>
 #include <sstream>
 #include <string>
-
-#include "tidemark/observability/catalog.hpp"
 
 namespace tidemark {
 namespace {

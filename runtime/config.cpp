@@ -1,5 +1,7 @@
 #include "tidemark/runtime/config.hpp"
 
+#include "tidemark/runtime/nearest.hpp"
+
 #include <toml++/toml.h>
 #include <unistd.h>
 
@@ -8,8 +10,6 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
-
-#include "tidemark/runtime/nearest.hpp"
 
 namespace tidemark {
 namespace {

@@ -1,13 +1,14 @@
 #pragma once
 
+#include "tidemark/async/io.hpp"
+#include "tidemark/runtime/options.hpp"
+#include "tidemark/runtime/settings.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "tidemark/runtime/options.hpp"
-#include "tidemark/runtime/settings.hpp"
 
 namespace tidemark {
 
@@ -46,10 +47,6 @@ struct config {
         std::string address;
         std::uint16_t port;
         std::uint16_t admin_port;
-    };
-    struct io_options {
-        std::size_t shards;  // at least 1: 0 was replaced by the number of cores
-        std::size_t blocking_threads;
     };
     struct sqlite_options {
         bool is_synchronous_full;

@@ -1,13 +1,12 @@
+#include "tidemark/observability/log.hpp"
+#include "tidemark/runtime/config.hpp"
+
 #include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <string>
-#include <thread>
-
-#include "tidemark/observability/log.hpp"
-#include "tidemark/runtime/config.hpp"
 
 namespace tidemark {
 namespace {
@@ -185,7 +184,8 @@ config::config(const settings& values)
            static_cast<std::uint16_t>(values.integer("http.admin_port"))},
       store_url{values.text("store.url")},
       bus_url{values.text("bus.url")},
-      io{size_at(values, "io.shards"), size_at(values, "io.blocking_threads")},
+      io{.shards = size_at(values, "io.shards"),
+         .blocking_threads = size_at(values, "io.blocking_threads")},
       runtime{.mailbox_max = size_at(values, "runtime.mailbox_max"),
               .cache_bytes = static_cast<std::size_t>(values.bytes("runtime.cache_bytes")),
               .deadline = values.duration("runtime.deadline"),
@@ -198,7 +198,6 @@ config::config(const settings& values)
       sqlite{values.text("sqlite.synchronous") == "FULL",
              size_at(values, "sqlite.group_commit_max")},
       demo{values.boolean("demo.enabled"), values.real("demo.rate")} {
-    if (io.shards == 0) io.shards = std::max(1U, std::thread::hardware_concurrency());
     if (http.port != 0 && http.port == http.admin_port) {
         const auto port = std::to_string(http.port);
         throw config_error{

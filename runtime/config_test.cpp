@@ -1,5 +1,7 @@
 #include "tidemark/runtime/config.hpp"
 
+#include "tidemark/runtime/nearest.hpp"
+
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -10,8 +12,6 @@
 #include <fstream>
 #include <sstream>
 #include <string>
-
-#include "tidemark/runtime/nearest.hpp"
 
 namespace {
 
@@ -69,7 +69,8 @@ TEST_CASE("config: without any source every setting has its default") {
     CHECK(c.http.admin_port == 8081);
     CHECK(c.store_url == "sqlite:./tidemark.db");
     CHECK(c.bus_url == "memory:");
-    CHECK(c.io.shards >= 1);
+    CHECK(c.io.shards == 0);
+    CHECK(c.io.blocking_threads == 4);
     CHECK(c.runtime.mailbox_max == 1024);
     CHECK(c.runtime.cache_bytes == 64U * 1024 * 1024);
     CHECK(c.runtime.deadline == 10s);
