@@ -1,0 +1,2 @@
+// The one translation unit that compiles Boost.JSON; everybody else includes declarations only.
+#include <boost/json/src.hpp>
