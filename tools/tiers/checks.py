@@ -52,10 +52,6 @@ def formatted(session):
     return Count(len(files) - len(set(wrong)), len(set(wrong)))
 
 
-def includes_ordered(session):
-    return script(session, "tools/include_order.py")
-
-
 def lint_sources():
     """What clang-tidy reads: the pure files, where it is quick; Asio's headers cost minutes."""
     return [path for path in sources_of((".cpp",))

@@ -22,10 +22,6 @@ class Tier:
     run: Callable
 
 
-def run_format(session):
-    return checks.includes_ordered(session) + checks.formatted(session)
-
-
 def run_tidy(session):
     return (checks.script(session, "tools/tidy.py") + checks.script(session, "tools/tidy_test.py")
             + checks.script(session, "tools/run_tests_test.py") + checks.linted(session))
@@ -45,8 +41,8 @@ def run_metrics(session):
 
 
 TABLE = (
-    Tier("format", "clang-format and the order of includes have nothing to change",
-         ("clang-format-19",), run_format),
+    Tier("format", "clang-format has nothing to change",
+         ("clang-format-19",), checks.formatted),
     Tier("tidy", "layers, the await rule, names, sizes; clang-tidy on the pure files",
          CLANG_PACKAGES + ("clang-tidy-19",), run_tidy),
     Tier("docs", "code blocks in README and tutorial are extracts of compiled code",
