@@ -12,10 +12,10 @@ namespace tidemark {
 
 /// An assumption that only a programmer can break. Checked in every build; an optional second
 /// argument is a sentence that says what was assumed.
-#define TIDEMARK_ASSERT(condition, ...)                                                     \
-    do {                                                                                    \
-        if (!(condition)) [[unlikely]] {                                                    \
-            ::tidemark::assertion_failed(#condition, __FILE__, __LINE__ __VA_OPT__(, )      \
-                                             __VA_ARGS__);                                  \
-        }                                                                                   \
+#define TIDEMARK_ASSERT(condition, ...)                                        \
+    do {                                                                       \
+        if (!(condition)) [[unlikely]] {                                       \
+            ::tidemark::assertion_failed(#condition, __FILE__,                 \
+                                         __LINE__ __VA_OPT__(, ) __VA_ARGS__); \
+        }                                                                      \
     } while (false)

@@ -40,6 +40,8 @@ template <class T>
 struct wrong_number_of_fields_for;
 template <class T>
 struct fields_out_of_order_or_repeated_in;
+template <class T>
+struct fields_forgotten_or_out_of_order_in;
 
 namespace detail {
 
@@ -95,9 +97,9 @@ consteval bool verify_listed(boost::describe::detail::list<D...>*) {
         return sizeof(raw_array_field_in<T>) > 0;
     } else if constexpr (!stands_in_order<T>(static_cast<field_list<T>*>(nullptr))) {
         return sizeof(fields_out_of_order_or_repeated_in<T>) > 0;
-    } else if constexpr (
-        !requires { T{std::declval<field_type<D>>()...}; } ||
-        requires { T{std::declval<field_type<D>>()..., {}}; }) {
+    } else if constexpr (!requires { T{std::declval<field_type<D>>()...}; }) {
+        return sizeof(fields_forgotten_or_out_of_order_in<T>) > 0;
+    } else if constexpr (requires { T{std::declval<field_type<D>>()..., {}}; }) {
         return sizeof(wrong_number_of_fields_for<T>) > 0;
     } else {
         return true;
