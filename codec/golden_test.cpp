@@ -1,6 +1,7 @@
 #include "tidemark/codec/golden.hpp"
 
 #include "tidemark/core/message.hpp"
+#include "tidemark/core/types.hpp"
 
 #include <doctest/doctest.h>
 
@@ -19,7 +20,7 @@ struct sail {
     };
     struct struck {};
     using event = std::variant<hoisted, struck>;
-    using upcasts = boost::mp11::mp_list<hoisted_v1>;
+    using upcasts = tidemark::types<hoisted_v1>;
     static hoisted upcast(const hoisted_v1& old) { return {old.sail, 0}; }
 
     struct state {

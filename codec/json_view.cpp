@@ -18,8 +18,10 @@ struct node {
     char kind = 's';
     /// Of a scalar: strings with the fewest escapes, everything else as it stood.
     std::string text;
-    /// Elements of an array have no names.
-    std::vector<std::pair<std::string, node>> members;
+    /// Of a member of an object.
+    std::string name;
+    /// Members of an object, elements of an array.
+    std::vector<node> children;
 
     friend bool operator==(const node& a, const node& b) = default;
 };
@@ -32,8 +34,9 @@ struct node {
         if (!in.begin_object()) return false;
         std::string_view name;
         while (in.next_name(name)) {
-            auto& member = out.members.emplace_back(std::string{name}, node{});
-            if (!read_node(in, text, member.second)) return false;
+            auto& member = out.children.emplace_back();
+            member.name = name;
+            if (!read_node(in, text, member)) return false;
         }
         return in.ok();
     }
@@ -41,7 +44,7 @@ struct node {
         out.kind = first;
         if (!in.begin_array()) return false;
         while (in.next_element()) {
-            if (!read_node(in, text, out.members.emplace_back().second)) return false;
+            if (!read_node(in, text, out.children.emplace_back())) return false;
         }
         return in.ok();
     }
@@ -76,16 +79,16 @@ void print(std::string& out, const node& value, std::size_t indent, std::size_t 
         return;
     }
     out += value.kind;
-    for (const auto& [name, member] : value.members) {
-        if (&member != &value.members.front().second) out += ',';
+    for (const auto& child : value.children) {
+        if (&child != value.children.data()) out += ',';
         break_line(out, indent, depth + 1);
         if (value.kind == '{') {
-            static_cast<void>(json_text::append_quoted(out, name));  // was read: is UTF-8
+            static_cast<void>(json_text::append_quoted(out, child.name));  // was read: is UTF-8
             out += indent == compact ? ":" : ": ";
         }
-        print(out, member, indent, depth + 1);
+        print(out, child, indent, depth + 1);
     }
-    if (!value.members.empty()) break_line(out, indent, depth);
+    if (!value.children.empty()) break_line(out, indent, depth);
     out += value.kind == '{' ? '}' : ']';
 }
 
@@ -97,10 +100,10 @@ std::string serialize(const node& value) {
 
 /// The member called `name`, which is usually the one at `guess`.
 const node* find_member(const node& object, std::string_view name, std::size_t guess) {
-    const auto& members = object.members;
-    if (guess < members.size() && members[guess].first == name) return &members[guess].second;
-    const auto found = std::ranges::find(members, name, &std::pair<std::string, node>::first);
-    return found == members.end() ? nullptr : &found->second;
+    const auto& members = object.children;
+    if (guess < members.size() && members[guess].name == name) return &members[guess];
+    const auto found = std::ranges::find(members, name, &node::name);
+    return found == members.end() ? nullptr : &*found;
 }
 
 /// Collects the differences of two trees; `path` is where it stands.
@@ -120,25 +123,23 @@ class comparison {
 
   private:
     void compare_objects(const node& before, const node& after, const std::string& path) {
-        for (std::size_t i = 0; i < before.members.size(); ++i) {
-            const auto& [name, value] = before.members[i];
-            compare_or_drop(value, find_member(after, name, i), member(path, name));
+        for (std::size_t i = 0; i < before.children.size(); ++i) {
+            const auto& value = before.children[i];
+            compare_or_drop(value, find_member(after, value.name, i), member(path, value.name));
         }
-        for (std::size_t i = 0; i < after.members.size(); ++i) {
-            const auto& [name, value] = after.members[i];
-            if (find_member(before, name, i) == nullptr) add(value, member(path, name));
+        for (std::size_t i = 0; i < after.children.size(); ++i) {
+            const auto& value = after.children[i];
+            if (find_member(before, value.name, i) == nullptr) add(value, member(path, value.name));
         }
     }
     void compare_arrays(const node& before, const node& after, const std::string& path) {
         const auto element = [&](std::size_t i) { return path + '[' + std::to_string(i) + ']'; };
-        const auto shared = std::min(before.members.size(), after.members.size());
-        for (std::size_t i = 0; i < before.members.size(); ++i) {
-            const auto* other = i < shared ? &after.members[i].second : nullptr;
-            compare_or_drop(before.members[i].second, other, element(i));
+        const auto shared = std::min(before.children.size(), after.children.size());
+        for (std::size_t i = 0; i < before.children.size(); ++i) {
+            const auto* other = i < shared ? &after.children[i] : nullptr;
+            compare_or_drop(before.children[i], other, element(i));
         }
-        for (auto i = shared; i < after.members.size(); ++i) {
-            add(after.members[i].second, element(i));
-        }
+        for (auto i = shared; i < after.children.size(); ++i) add(after.children[i], element(i));
     }
     void compare_or_drop(const node& before, const node* after, const std::string& path) {
         if (after != nullptr) return compare(before, *after, path);

@@ -1,6 +1,7 @@
 #include "tidemark/codec/upcast.hpp"
 
 #include "tidemark/core/message.hpp"
+#include "tidemark/core/types.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,9 +9,6 @@
 #include <string>
 
 namespace {
-
-template <class... Ts>
-using types = boost::mp11::mp_list<Ts...>;
 
 /// Has changed its mind twice about what an opening is, and once about a command.
 struct ledger {
@@ -37,7 +35,7 @@ struct ledger {
     struct closed {};
     using event = std::variant<opened, closed>;
 
-    using upcasts = types<opened_v1, opened_split, open_v1>;
+    using upcasts = tidemark::types<opened_v1, opened_split, open_v1>;
     static opened_split upcast(const opened_v1& old) {
         const auto space = old.name.find(' ');
         if (space == std::string::npos) throw std::invalid_argument{"no last name"};
@@ -49,14 +47,14 @@ struct ledger {
 
 /// Hears the ledger's events; declares nothing of their history itself.
 struct audit {
-    using targets = types<ledger>;
+    using targets = tidemark::types<ledger>;
 
     struct begin_v1 {};
     struct begin {
         std::string why;
     };
     using input = std::variant<begin, ledger::opened>;
-    using upcasts = types<begin_v1>;
+    using upcasts = tidemark::types<begin_v1>;
     static begin upcast(const begin_v1&) { return {"unknown"}; }
 };
 
