@@ -117,6 +117,22 @@ std::uint64_t histogram::count() const {
     return out;
 }
 
+double histogram::quantile(double q) const {
+    const auto wanted = q * static_cast<double>(count());
+    if (wanted <= 0) return 0;
+    const auto& bounds = cell_->bounds;
+    auto below = 0.0;
+    for (auto i = std::size_t{0}; i < bounds.size(); ++i) {
+        const auto here = static_cast<double>(cell_->counts[i].load(std::memory_order_relaxed));
+        if (here > 0 && below + here >= wanted) {
+            const auto low = i == 0 ? 0.0 : bounds[i - 1];
+            return low + (bounds[i] - low) * (wanted - below) / here;
+        }
+        below += here;
+    }
+    return bounds.empty() ? 0 : bounds.back();
+}
+
 std::string_view to_string(kind value) {
     switch (value) {
         case kind::counter:

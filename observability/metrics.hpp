@@ -70,6 +70,9 @@ class histogram {
     void observe(double value) const;
     /// How many values were observed.
     [[nodiscard]] std::uint64_t count() const;
+    /// Estimate of the value that a share `q` (0 to 1) of all observations is below: linear within
+    /// its bucket, the highest bound for what is above all bounds, 0 without observations.
+    [[nodiscard]] double quantile(double q) const;
 
   private:
     friend class tidemark::metrics_registry;

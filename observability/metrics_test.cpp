@@ -56,6 +56,26 @@ TEST_CASE("metrics: a histogram counts by upper bound, cumulatively, and sums") 
           "tidemark_wait_seconds_bucket{le=\"+Inf\"} 4\n");
 }
 
+TEST_CASE("metrics: a quantile is estimated within its bucket") {
+    metrics_registry registry;
+    const auto h = registry
+                       .histograms({.name = "tidemark_wait_seconds",
+                                    .kind = kind::histogram,
+                                    .unit = unit::seconds,
+                                    .help = "Wait.",
+                                    .bounds = {1, 3}})
+                       .get();
+    CHECK(h.quantile(0.5) == 0);
+    for (auto i = 0; i < 10; ++i) h.observe(0.5);
+    for (auto i = 0; i < 10; ++i) h.observe(2);
+    CHECK(h.quantile(0.25) == doctest::Approx(0.5));
+    CHECK(h.quantile(0.75) == doctest::Approx(2));
+    CHECK(h.quantile(1) == doctest::Approx(3));
+    h.observe(100);
+    CHECK(h.quantile(1) == doctest::Approx(3));
+    CHECK(metrics::histogram{}.quantile(0.5) == 0);
+}
+
 TEST_CASE("metrics: the same label values give the same series") {
     metrics_registry registry;
     const auto family = registry.counters(events());
