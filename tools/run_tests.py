@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from tiers import builds, processes, table  # noqa: E402
+from tiers import builds, counts, processes, table  # noqa: E402
 from tiers.counts import Count  # noqa: E402
 
 LOGS = builds.ROOT / "build/logs"
@@ -53,10 +53,10 @@ def run_tier(tier, strict):
     session = Session(tier.name, strict)
     try:
         return tier.run(session), ""
-    except builds.Skip as skip:
+    except counts.Skip as skip:
         session.say(f"SKIPPED {tier.name}: {skip}")
         return Count(0, 0, 1), f"skipped: {skip}"
-    except builds.Broken as broken:
+    except counts.Broken as broken:
         session.say(str(broken))
         return Count(0, 1), "could not run"
     finally:

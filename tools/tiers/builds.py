@@ -7,8 +7,8 @@ import re
 import shutil
 from dataclasses import dataclass, field
 
-from tiers import counts, processes
-from tiers.counts import Count
+from tiers import counts, outside, processes
+from tiers.counts import Broken, Count, Skip
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Suites with a tier of their own; no unit tier runs them.
@@ -50,14 +50,6 @@ TSAN = Build(
     environment={"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
     patience=8)
 PLANTED = Build("planted", options=QUICK + ("-Dplanted_bugs=true",), patience=2)
-
-
-class Skip(Exception):
-    """The tier has nothing to run, and why."""
-
-
-class Broken(Exception):
-    """The tier could not get as far as its tests; the text says what is wrong."""
 
 
 def environment(build, strict):
@@ -132,6 +124,7 @@ def run_suite(build, session, only=None, extra=None):
     """Builds and runs the tests of suite `only` (or all unit tests) in `build`; their count."""
     configure(build, session)
     env = environment(build, session.strict) | (extra or {})
+    env["PATH"] = outside.promtool_folder(session) + env["PATH"]
     reconfigured = processes.run(["ninja", "-C", build.path, "build.ninja"], log=session.log,
                                  limit_seconds=CONFIGURE_SECONDS, env=env)
     if reconfigured != 0:

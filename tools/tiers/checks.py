@@ -1,21 +1,19 @@
-"""Checks that are no test programs: format, clang-tidy; and tools that tiers need from outside."""
+"""Checks that are no test programs: the tree's own scripts, clang-format, clang-tidy."""
 
 import concurrent.futures
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
 import tidy
 from rules import layers
 from tiers import builds, processes
-from tiers.builds import ROOT, Broken
+from tiers.builds import ROOT
 from tiers.counts import Count, count
 
-PLAYWRIGHT = "playwright-core@1.65.1"
 CLANG_TIDY_SECONDS = 300
 
 
@@ -109,41 +107,3 @@ def compiled_files():
     text = (builds.CLANG.path / "compile_commands.json").read_text()
     return {os.path.relpath(pathlib.Path(entry["directory"]) / entry["file"], ROOT)
             for entry in json.loads(text)}
-
-
-def playwright(session):
-    """Installs the browser driver where caches are kept; the folder that holds node_modules."""
-    folder = pathlib.Path(os.environ["TIDEMARK_CACHE"]) / "node"
-    module = folder / "node_modules/playwright-core/index.mjs"
-    if not module.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for attempt in range(3):
-            code = processes.run(
-                ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save",
-                 PLAYWRIGHT], cwd=folder, log=session.log, limit_seconds=300)
-            if code == 0 and module.exists():
-                break
-        else:
-            raise Broken(f"npm could not install {PLAYWRIGHT}:\n{session.log_tail(10)}")
-    return {"TIDEMARK_PLAYWRIGHT": str(module), "TIDEMARK_CHROMIUM": shutil.which("chromium") or ""}
-
-
-def promtool(session):
-    """promtool out of Debian's package, unpacked only: installing it would start a server."""
-    if shutil.which("promtool"):
-        return {}
-    folder = pathlib.Path(os.environ["TIDEMARK_CACHE"]) / "prometheus"
-    tool = folder / "usr/bin/promtool"
-    if not tool.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for attempt in range(3):
-            code = processes.run(
-                ["sh", "-c", "rm -f ./*.deb && apt-get download -q prometheus && "
-                 "dpkg-deb -x ./*.deb . && rm -f ./*.deb"], cwd=folder, log=session.log,
-                limit_seconds=300)
-            if code == 0 and tool.exists():
-                break
-        else:
-            raise Broken(f"the package prometheus (promtool) could not be fetched:\n"
-                         f"{session.log_tail(10)}")
-    return {"PATH": f"{tool.parent}:{os.environ['PATH']}"}

@@ -13,6 +13,14 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 SKIP_CODE = 77
 
 
+class Skip(Exception):
+    """The tier has nothing to run, and why."""
+
+
+class Broken(Exception):
+    """The tier could not get as far as its tests; the text says what is wrong."""
+
+
 @dataclass(frozen=True)
 class Count:
     """Test cases by how they ended."""
