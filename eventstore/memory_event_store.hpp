@@ -37,6 +37,7 @@ class memory_storage : public storage {
                                                                 std::string after,
                                                                 std::size_t limit) override;
     awaitable<result<store_status>> status() override;
+    [[nodiscard]] std::string_view kind() const override { return "memory"; }
     [[nodiscard]] bool is_shared() const override { return options_.is_shared; }
     [[nodiscard]] wake_token on_commit(std::function<void()> wake) override;
 

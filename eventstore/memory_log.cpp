@@ -36,7 +36,14 @@ std::optional<append_outcome> memory_log::check_repeat(const append_request& req
                                 now);
     }
     const auto first = event_ids_.find(request.events.front().id);
-    if (first == event_ids_.end()) return std::nullopt;
+    if (first == event_ids_.end()) {
+        for (const auto& event : request.events) {
+            if (event_ids_.contains(event.id)) {
+                return append_outcome{reused_event_id(request.stream, event.id)};
+            }
+        }
+        return std::nullopt;
+    }
     const auto& [stream, at] = first->second;
     const auto& events = streams_.at(stream);
     const auto begin = events.begin() + static_cast<std::ptrdiff_t>(at.value() - 1);
