@@ -1,0 +1,56 @@
+// The commands an operator can paste into a shell. Everything that comes from the store is quoted.
+
+const plain = /^[A-Za-z0-9_@%+=:,./-]+$/;
+const default_origin = "http://127.0.0.1:8081";
+
+/** A word as one shell word (POSIX quoting). */
+export function quote(word) {
+  const text = String(word);
+  return plain.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
+}
+
+/** `tidemark …` against the process at `origin`; the default address is left out. */
+export function cli(origin, ...words) {
+  const target = origin === default_origin ? [] : ["--url", origin];
+  return ["tidemark", ...words, ...target].map(quote).join(" ");
+}
+
+export function curl_get(origin, path) {
+  return `curl -sS ${quote(origin + path)}`;
+}
+
+/** A POST with the header that the admin API asks of every change. */
+export function curl_post(origin, path, body) {
+  return [
+    "curl -sS -X POST",
+    quote(origin + path),
+    "-H 'Tidemark-Admin: 1'",
+    "-H 'Content-Type: application/json'",
+    "-d",
+    quote(JSON.stringify(body)),
+  ].join(" ");
+}
+
+/** What can be done about a dead letter, the harmless command first. */
+export function letter_commands(origin, effect) {
+  const path = `/admin/v1/dead-letters/${encodeURIComponent(effect)}`;
+  const because = (reason, dry_run) => ({ actor: "operator", reason, dry_run });
+  return [
+    { title: "Look at it", cli: cli(origin, "dlq", "show", effect), curl: curl_get(origin, path) },
+    {
+      title: "Try the replay, changing nothing",
+      cli: cli(origin, "dlq", "replay", effect, "--dry-run"),
+      curl: curl_post(origin, `${path}/replay`, because("check first", true)),
+    },
+    {
+      title: "Replay it",
+      cli: cli(origin, "dlq", "replay", effect, "--reason", "cause fixed"),
+      curl: curl_post(origin, `${path}/replay`, because("cause fixed", false)),
+    },
+    {
+      title: "Drop it for ever",
+      cli: cli(origin, "dlq", "drop", effect, "--reason", "why it is safe"),
+      curl: curl_post(origin, `${path}/drop`, { actor: "operator", reason: "why it is safe" }),
+    },
+  ];
+}
