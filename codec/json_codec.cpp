@@ -3,41 +3,45 @@
 #include "tidemark/codec/json_sink.hpp"
 #include "tidemark/codec/json_text.hpp"
 
+#include <memory>
 #include <utility>
 
 namespace tidemark {
 namespace {
 
-/// A scratch string larger than this is given back after use.
-constexpr std::size_t scratch_bytes_max = 64 * 1024;
+/// A sink whose buffer has grown beyond this is given back after use.
+constexpr std::size_t kept_bytes_max = 64 * 1024;
 
-/// Text to write into, kept from call to call on each thread, so that a payload costs one
-/// allocation of its exact size.
-class scratch_text {
+/// The sink each thread keeps, so that a payload costs one allocation of its exact size.
+thread_local std::unique_ptr<json_sink> kept;
+
+/// Lends the thread's sink for one document. Should user code encode while it is being encoded, the
+/// inner document gets a sink of its own.
+class borrowed_sink {
   public:
-    scratch_text() : text{std::exchange(kept, {})} { text.clear(); }
-    scratch_text(const scratch_text&) = delete;
-    scratch_text& operator=(const scratch_text&) = delete;
-    ~scratch_text() {
-        if (text.capacity() <= scratch_bytes_max) kept.swap(text);
+    borrowed_sink() : sink_{std::move(kept)} {
+        if (sink_ == nullptr) sink_ = std::make_unique<json_sink>();
+        sink_->writer().clear();
     }
-    std::string text;
+    borrowed_sink(const borrowed_sink&) = delete;
+    borrowed_sink& operator=(const borrowed_sink&) = delete;
+    ~borrowed_sink() {
+        if (sink_->writer().capacity() <= kept_bytes_max) kept = std::move(sink_);
+    }
+
+    /// The document, or what was wrong with it.
+    [[nodiscard]] result<std::string> write(std::string_view name,
+                                            encoding::write_function function, const void* value) {
+        function(*sink_, value);
+        const auto& writer = sink_->writer();
+        if (writer.ok()) return std::string{writer.written()};
+        return error{writer.failure().code(),
+                     "cannot encode " + std::string{name} + ": " + writer.failure().message()};
+    }
 
   private:
-    static thread_local std::string kept;
+    std::unique_ptr<json_sink> sink_;
 };
-
-thread_local std::string scratch_text::kept;
-
-std::optional<error> write_into(std::string& out, std::string_view name,
-                                encoding::write_function function, const void* value) {
-    json_sink sink{out};
-    function(sink, value);
-    const auto& writer = sink.writer();
-    if (writer.ok()) return std::nullopt;
-    return error{writer.failure().code(),
-                 "cannot encode " + std::string{name} + ": " + writer.failure().message()};
-}
 
 error cannot_decode(std::string_view name, const error& failure) {
     return {failure.code(),
@@ -49,16 +53,14 @@ error cannot_decode(std::string_view name, const error& failure) {
 namespace encoding {
 
 result<std::string> write(std::string_view name, write_function function, const void* value) {
-    scratch_text scratch;
-    if (auto failure = write_into(scratch.text, name, function, value)) return *std::move(failure);
-    return std::string{scratch.text};
+    return borrowed_sink{}.write(name, function, value);
 }
 
 result<encoded_message> write_named(std::string_view name, write_function function,
                                     const void* value) {
-    scratch_text scratch;
-    if (auto failure = write_into(scratch.text, name, function, value)) return *std::move(failure);
-    return encoded_message{.name = std::string{name}, .payload = scratch.text};
+    auto payload = borrowed_sink{}.write(name, function, value);
+    if (!payload) return payload.error();
+    return encoded_message{.name = std::string{name}, .payload = *std::move(payload)};
 }
 
 }  // namespace encoding

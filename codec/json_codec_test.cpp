@@ -138,6 +138,19 @@ TEST_CASE("json_codec: a failed encoding leaves nothing behind for the next") {
     CHECK(tidemark::encode_json(text{"fine"}).value() == R"({"value":"fine"})");
 }
 
+TEST_CASE("json_codec: documents of any size are written whole, one after the other") {
+    for (std::size_t size = 0; size < 3'000; size += 7) {
+        const text value{std::string(size, 'x') + (size % 2 == 0 ? "" : "\n")};
+        const auto expected =
+            R"({"value":")" + std::string(size, 'x') + (size % 2 == 0 ? "" : "\\n") + "\"}";
+        if (tidemark::encode_json(value).value() != expected) FAIL("at ", size);
+    }
+    const std::vector<std::int64_t> numbers(100'000, -1);
+    CHECK(tidemark::encode_json(numbers).value().size() == 300'001);
+    CHECK(tidemark::decode<std::vector<std::int64_t>>(tidemark::encode_json(numbers).value())
+              .value() == numbers);
+}
+
 TEST_CASE("json_codec: numbers that are not finite are refused with their path") {
     const auto message = [](double value) {
         return tidemark::encode_json(real{value}).error().message();

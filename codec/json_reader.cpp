@@ -5,6 +5,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
+#include <utility>
 
 namespace tidemark {
 namespace {
@@ -57,6 +59,15 @@ std::string not_a_field(std::span<const json_member> members) {
         sentence += member.name;
     }
     return sentence;
+}
+
+/// Index of the member called `name`, or how many there are.
+std::size_t index_of(std::span<const json_member> members, std::size_t guess,
+                     std::string_view name) {
+    if (guess < members.size() && members[guess].name.data() == name.data()) return guess;
+    std::size_t at = 0;
+    while (at < members.size() && members[at].name != name) ++at;
+    return at;
 }
 
 }  // namespace
@@ -295,23 +306,43 @@ bool json_reader::enter(char open, std::string_view expected) {
 }
 
 bool json_reader::leave_or_next(char close) {
-    const auto was_first = is_first_;
-    is_first_ = false;
-    if (take(close)) {
+    const auto was_first = std::exchange(is_first_, false);
+    skip_space();
+    if (!at_end() && text_[at_] == close) {
+        ++at_;
         --depth_;
         return false;
     }
-    if (was_first || take(',')) return true;
-    return fail_at(mark(), std::string{"',' or '"} + close + "' after the value");
+    if (was_first) return true;
+    if (at_end() || text_[at_] != ',') {
+        return fail_at(at_, std::string{"',' or '"} + close + "' after the value");
+    }
+    ++at_;
+    return true;
 }
 
 bool json_reader::begin_object(std::string_view expected) { return enter('{', expected); }
 
-bool json_reader::next_name(std::string_view& name) {
+bool json_reader::next_name(std::string_view& name, std::string_view likely) {
     if (!ok() || !leave_or_next('}')) return false;
+    if (take_likely_name(likely)) {
+        name = likely;
+        return true;
+    }
     if (!read_text(name, "a member name in quotes")) return false;
     if (take(':')) return true;
     return fail_at(mark(), "':' after the member name");
+}
+
+/// Takes `"likely":` in one comparison if exactly that stands here.
+bool json_reader::take_likely_name(std::string_view likely) {
+    const auto size = likely.size();
+    if (size == 0 || text_.size() - at_ < size + 3) return false;
+    const auto* const ahead = text_.data() + at_;
+    if (ahead[0] != '"' || ahead[size + 1] != '"' || ahead[size + 2] != ':') return false;
+    if (std::memcmp(ahead + 1, likely.data(), size) != 0) return false;
+    at_ += size + 3;
+    return true;
 }
 
 bool json_reader::begin_array() { return enter('[', "array"); }
@@ -361,11 +392,8 @@ bool read_members(json_reader& in, std::span<const json_member> members, void* o
     std::uint64_t seen = 0;
     std::size_t guess = 0;  // members usually come in the order they were written
     std::string_view name;
-    while (in.next_name(name)) {
-        auto at = guess;
-        if (at >= members.size() || members[at].name != name) {
-            for (at = 0; at < members.size() && members[at].name != name;) ++at;
-        }
+    while (in.next_name(name, guess < members.size() ? members[guess].name : "")) {
+        const auto at = index_of(members, guess, name);
         if (at == members.size()) {
             if (in.options().strict) {
                 return in.fail_with(errc::malformed_payload, start, not_a_field(members), name);

@@ -44,7 +44,9 @@ class json_reader {
     /// Enters an object; then `next_name` yields each member's name (valid until the next call) and
     /// the caller reads its value. False at the end and after a mistake: ask `ok`.
     [[nodiscard]] bool begin_object(std::string_view expected = "object");
-    [[nodiscard]] bool next_name(std::string_view& name);
+    /// A `likely` name, which must need no escapes, is recognised quicker and then is the `name`
+    /// yielded; any other is right as well.
+    [[nodiscard]] bool next_name(std::string_view& name, std::string_view likely = {});
     /// Likewise for arrays: `next_element` is true when a value follows.
     [[nodiscard]] bool begin_array();
     [[nodiscard]] bool next_element();
@@ -76,6 +78,7 @@ class json_reader {
     [[nodiscard]] bool take_literal(std::string_view literal);
     [[nodiscard]] bool enter(char open, std::string_view expected);
     [[nodiscard]] bool leave_or_next(char close);
+    [[nodiscard]] bool take_likely_name(std::string_view likely);
     [[nodiscard]] bool take_number(std::string_view& token, bool& is_integer);
     [[nodiscard]] bool take_string(std::string_view& out);
     [[nodiscard]] bool take_escape(std::size_t string);

@@ -3,17 +3,15 @@
 #include "tidemark/codec/json_writer.hpp"
 #include "tidemark/core/value_sink.hpp"
 
-#include <string>
+#include <cstdint>
 #include <string_view>
 
 namespace tidemark {
 
-/// The JSON writer as a `value_sink`: what `walk` and `any_message::write` speak to. Appends to
-/// `out`, which must outlive the sink; ask `writer().ok()` afterwards.
+/// The JSON writer as a `value_sink`: what `walk` and `any_message::write` speak to. Afterwards ask
+/// `writer()` whether it is `ok` and what was `written`.
 class json_sink final : public value_sink {
   public:
-    explicit json_sink(std::string& out) : writer_{out} {}
-
     void begin_object() override { writer_.begin_object(); }
     void end_object() override { writer_.end_object(); }
     void begin_array() override { writer_.begin_array(); }
@@ -33,7 +31,7 @@ class json_sink final : public value_sink {
     void boolean(bool value) override { writer_.boolean(value); }
     void null() override { writer_.null(); }
 
-    [[nodiscard]] const json_writer& writer() const { return writer_; }
+    [[nodiscard]] json_writer& writer() { return writer_; }
 
   private:
     json_writer writer_;

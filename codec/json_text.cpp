@@ -25,6 +25,16 @@ constexpr bool is_plain(char c) {
     return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
 }
 
+/// True if 4 to 7 bytes are plain; false says nothing.
+bool is_plain_short(std::string_view text) {
+    if (text.size() < 4 || text.size() > 7) return false;
+    std::uint32_t front = 0;
+    std::uint32_t back = 0;
+    std::memcpy(&front, text.data(), sizeof front);
+    std::memcpy(&back, text.data() + text.size() - sizeof back, sizeof back);
+    return needs_attention(front | (std::uint64_t{back} << 32U)) == 0;
+}
+
 void append_hex(std::string& out, unsigned char byte) {
     out += hex[byte >> 4U];
     out += hex[byte & 15U];
@@ -72,6 +82,7 @@ std::size_t plain_prefix(std::string_view text) {
             if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
         }
     }
+    if (is_plain_short(text.substr(at))) return text.size();
     while (at < text.size() && is_plain(text[at])) ++at;
     return at;
 }
@@ -128,11 +139,11 @@ void append_utf8(std::string& out, std::uint32_t code_point) {
 
 bool append_quoted(std::string& out, std::string_view text) {
     out += '"';
-    while (!text.empty()) {
+    for (;;) {
         const auto plain = plain_prefix(text);
         out.append(text.data(), plain);
+        if (plain == text.size()) break;
         text.remove_prefix(plain);
-        if (text.empty()) break;
         const auto length = utf8_length(text);
         if (length == 0) return false;
         if (length == 1) {
