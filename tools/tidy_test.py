@@ -130,6 +130,8 @@ class Rows(unittest.TestCase):
         ("names", "core__a_cpp", "struct AccountState {};\n",
          "template <class Command> struct account_state {};\n"),
         ("names", "core__a_cpp", "void loadState(int x);\n", "void load_state(int x);\n"),
+        ("names", "runtime__a_cpp", "void f(int handler);\n",
+         "#include <boost/asio/post.hpp>\nvoid f(int handler);\n"),
         ("names", "tools__a_py", "def run_misc():\n    pass\n", "def run():\n    misc = 1\n"),
     )
 

@@ -63,6 +63,8 @@ def file_name(source):
 
 def declared_names(source):
     findings, tokens = [], source.tokens
+    # Asio's word for what a completion calls.
+    asio = any(include.name.startswith("boost/asio/") for include in source.includes)
     for index, kind in enumerate(tokens.kinds):
         if kind != "word":
             continue
@@ -70,8 +72,8 @@ def declared_names(source):
         if not declares:
             continue
         word = banned_word(name)
-        if word == "handler" and source.module == "async":
-            continue  # Asio's word for what a completion calls
+        if word == "handler" and asio:
+            continue
         if word and not (name in CUSTOMARY and declares == "function"):
             findings.append(source.finding(tokens.lines[index], "names", message(name, word)))
         if declares in ("type", "function") and re.search(r"[A-Z]", name) and not name.isupper():
