@@ -25,6 +25,8 @@ class Counting(unittest.TestCase):
                 ("Ran 7 tests in 0.01s\n\nOK\n", True, Count(7, 0, 0)),
                 ("Ran 7 tests in 0.01s\nFAILED (failures=1, errors=2, skipped=1)\n", False,
                  Count(3, 3, 1)),
+                ("# pass 3\n# fail 0\n# skipped 1\nℹ pass 2\nℹ fail 1\nℹ cancelled 1\n", False,
+                 Count(5, 2, 1)),
                 ("crash: 20 passed, 0 failed\n", True, Count(20, 0, 0)),
                 ("3 passed, 1 failed, 2 skipped\n", False, Count(3, 1, 2)),
                 ("anything\n", True, Count(1, 0, 0)),

@@ -8,6 +8,7 @@ DOCTEST = re.compile(
     r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped")
 UNITTEST = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
 UNITTEST_BAD = re.compile(r"\b(failures|errors|skipped|unexpected successes)=(\d+)")
+NODE = re.compile(r"^[#ℹ] (pass|fail|cancelled|skipped) (\d+)\s*$", re.MULTILINE)
 PLAIN = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 SKIP_CODE = 77
@@ -55,6 +56,11 @@ def printed(output):
         skipped = bad.pop("skipped", 0)
         total, failed = sum(map(int, ran)), sum(bad.values())
         return Count(max(total - failed - skipped, 0), failed, skipped)
+    if NODE.search(output):
+        ended = dict.fromkeys(("pass", "fail", "cancelled", "skipped"), 0)
+        for word, number in NODE.findall(output):
+            ended[word] += int(number)
+        return Count(ended["pass"], ended["fail"] + ended["cancelled"], ended["skipped"])
     lines = PLAIN.findall(output)
     if lines:
         passed, failed, skipped = lines[-1]

@@ -7,25 +7,12 @@ import shutil
 from tiers import processes
 from tiers.counts import Broken
 
-PLAYWRIGHT = "playwright-core@1.65.1"
 ATTEMPTS = 3
 
 
-def playwright(session):
-    """Installs the browser driver where caches are kept; the folder that holds node_modules."""
-    folder = pathlib.Path(os.environ["TIDEMARK_CACHE"]) / "node"
-    module = folder / "node_modules/playwright-core/index.mjs"
-    if not module.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for _ in range(ATTEMPTS):
-            code = processes.run(
-                ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save",
-                 PLAYWRIGHT], cwd=folder, log=session.log, limit_seconds=300)
-            if code == 0 and module.exists():
-                break
-        else:
-            raise Broken(f"npm could not install {PLAYWRIGHT}:\n{session.log_tail(10)}")
-    return {"TIDEMARK_PLAYWRIGHT": str(module), "TIDEMARK_CHROMIUM": shutil.which("chromium") or ""}
+def browser_driver_folder():
+    """Where the console's test keeps the browser driver that it installs: with the caches."""
+    return {"TIDEMARK_CONSOLE_TOOLS": str(pathlib.Path(os.environ["TIDEMARK_CACHE"]) / "node")}
 
 
 def promtool_folder(session):

@@ -33,7 +33,7 @@ def run_docs(session):
 
 
 def run_console(session):
-    return run_suite(builds.CLANG, session, "console", outside.playwright(session))
+    return run_suite(builds.CLANG, session, "console", outside.browser_driver_folder())
 
 
 TABLE = (
