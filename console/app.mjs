@@ -4,6 +4,7 @@ import { close_drawer } from "./lib/drawer.mjs";
 import { fill, h, refresh_moments, write } from "./lib/dom.mjs";
 import { number } from "./lib/format.mjs";
 import { make_hash, parse_hash } from "./lib/router.mjs";
+import { worst_level } from "./lib/levels.mjs";
 import { start_pulse } from "./lib/pulse.mjs";
 import { on_turn, setting, turn } from "./lib/settings.mjs";
 import { lamp } from "./lib/widgets.mjs";
@@ -34,7 +35,7 @@ let incarnation = null;
 let lamps_said = "";
 
 function open_page() {
-  const route = parse_hash(location.hash);
+  const route = resolve(parse_hash(location.hash));
   const page = pages[route.page];
   if (!page) return location.replace("#/overview");
   leave?.abort();
@@ -45,6 +46,12 @@ function open_page() {
   fill(by_id("main"), page.open({ route, signal: leave.signal, pulse }));
   by_id("main").scrollTo(0, 0);
   window.scrollTo(0, 0);
+}
+
+/** "#/streams/order-1" is an address of the stream, as the API writes it. */
+function resolve(route) {
+  const one = { streams: "stream", sagas: "saga" }[route.page];
+  return route.id && one ? { ...route, page: one } : route;
 }
 
 function make_nav() {
@@ -99,8 +106,8 @@ function show_pulse({ overview, error, delay }) {
   show_lamps([
     [store.ok ? "ok" : "critical", "Store", store.location, store.kind],
     [bus.connected ? "ok" : "warning", "Bus", bus.reason || bus.location, bus.kind],
-    [states_level(projections), "Projections", say_states(projections)],
-    [states_level(relay), "Relay", say_states(relay)],
+    [worst_level(projections), "Projections", say_states(projections)],
+    [worst_level(relay), "Relay", say_states(relay)],
   ]);
   refresh_moments("ago");
   // Another store, other streams: what the page shows is of a past that is not this one.
@@ -117,14 +124,6 @@ function show_lamps(lamps) {
     by_id("lamps"),
     lamps.map((one) => lamp(...one)),
   );
-}
-
-/** Any state but these asks for a look; a projection far behind too. */
-function states_level(list) {
-  const calm = ["running", "live", "idle", "ok", "caught_up", "catching_up", "rebuilding"];
-  if (list.some((one) => one.error || !calm.includes(one.state ?? "ok"))) return "critical";
-  if (list.some((one) => one.lag_seconds > 10 || one.reason)) return "warning";
-  return list.length ? "ok" : "idle";
 }
 
 const say_states = (list) =>

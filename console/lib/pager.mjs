@@ -46,7 +46,7 @@ export function make_pager(turned) {
     show(next, count) {
       following = next;
       back.disabled = before.length === 0;
-      on.disabled = next === null || next === undefined;
+      on.disabled = !next;
       write(where, `${count} on page ${before.length + 1}`);
     },
   };

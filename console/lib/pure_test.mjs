@@ -9,6 +9,7 @@ import { compile_filter } from "./event_filter.mjs";
 import { parse, print } from "./exact_json.mjs";
 import { ago, bytes, clock, duration, millis, number, rate, stamp } from "./format.mjs";
 import { index_changes, parse_path, path_key } from "./json_path.mjs";
+import { loop_level, worst_level } from "./levels.mjs";
 import { make_ring } from "./ring.mjs";
 import { inner_link, make_hash, parse_hash } from "./router.mjs";
 import { points_of, round_top } from "./sparkline.mjs";
@@ -207,4 +208,17 @@ test("sparkline: the newest value is at the right edge and no value leaves the b
   assert.equal(round_top([3]), 5);
   assert.equal(round_top([11]), 20);
   assert.equal(round_top([100]), 100);
+});
+
+test("levels: stopped is critical, late or failing a warning, the worst one counts", () => {
+  table(loop_level, [
+    [{ state: "running" }, "ok"],
+    [{ state: "running", lag_seconds: 11 }, "warning"],
+    [{ state: "retrying", error: "x" }, "warning"],
+    [{ state: "stopped", error: "x" }, "critical"],
+  ]);
+  table(worst_level, [
+    [[], "idle"],
+    [[{ state: "running" }, { state: "stopped" }], "critical"],
+  ]);
 });

@@ -189,7 +189,7 @@ function letter_parts(letter) {
 
 /** A request goes to a performer, which has no stream. */
 const target_node = (letter) =>
-  letter.kind === "send" ? stream_link(letter.target) : mono(letter.target);
+  letter.kind === "request" ? mono(letter.target) : stream_link(letter.target);
 
 function command_item({ title, cli, curl }) {
   return h(

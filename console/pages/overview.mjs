@@ -2,6 +2,7 @@
 
 import { fill, h, write } from "../lib/dom.mjs";
 import { bytes, duration, millis, number, rate } from "../lib/format.mjs";
+import { loop_level } from "../lib/levels.mjs";
 import { inner_link, make_hash, stream_hash } from "../lib/router.mjs";
 import { make_sparkline } from "../lib/sparkline.mjs";
 import { make_table } from "../lib/table.mjs";
@@ -168,11 +169,7 @@ function projections_part() {
       { title: "Lag", class: "num", cell: (row) => duration(row.lag_seconds) },
       {
         title: "State",
-        cell: (row) =>
-          lamp(
-            row.error ? "critical" : row.lag_seconds > 10 ? "warning" : "ok",
-            row.error || row.state,
-          ),
+        cell: (row) => lamp(loop_level(row), row.error || row.state),
       },
     ],
     empty: () =>
@@ -197,7 +194,7 @@ function relay_part() {
       { title: "Pending", class: "num", cell: (row) => number(row.pending) },
       {
         title: "State",
-        cell: (row) => lamp(row.reason ? "warning" : "ok", row.reason || row.state),
+        cell: (row) => lamp(loop_level(row), row.reason || row.state),
       },
     ],
     empty: () =>

@@ -263,6 +263,12 @@ function unknown_stream(stream) {
 }
 
 function state_part({ name, state, changed = [] }, at) {
+  if (state === null) {
+    return empty_note(
+      "The state is unknown here.",
+      "This process has no aggregate or saga of this category.",
+    );
+  }
   const saying =
     at === 1
       ? "the first event"
