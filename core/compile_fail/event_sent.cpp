@@ -1,0 +1,17 @@
+// expect: not_a_command_of<yard::lamp, yard::dark>
+#include "tidemark/core/compile_fail/light.hpp"
+
+namespace yard {
+
+struct lamp : lamp_types {
+    using decision = tidemark::decision<lamp>;
+    static decision decide(const state&, const on&) { return lit{40}; }
+    static decision decide(const state&, const off&) {
+        return tidemark::send(tidemark::id<lamp>{"1"}, dark{});
+    }
+    static void evolve(state& s, const lit&) { s.is_lit = true; }
+    static void evolve(state& s, const dark&) { s.is_lit = false; }
+};
+static_assert(tidemark::aggregate<lamp>);
+
+}  // namespace yard

@@ -1,0 +1,15 @@
+// expect: field_does_not_take<bank::opened, 1, double>
+#include "tidemark/core/core.hpp"
+
+namespace bank {
+
+struct opened {
+    std::string owner;
+    std::int64_t cents = 0;
+    std::string city;
+};
+TIDEMARK_MESSAGE(opened, "account.opened.v1", owner, cents, city)
+
+const auto ada = tidemark::make_message<opened>("ada", 0.5, "Paris");
+
+}  // namespace bank

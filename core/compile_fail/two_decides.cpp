@@ -1,0 +1,16 @@
+// expect: two_decides_with_and_without_context_for<yard::lamp, yard::off>
+#include "tidemark/core/compile_fail/light.hpp"
+
+namespace yard {
+
+struct lamp : lamp_types {
+    using decision = tidemark::decision<lamp>;
+    static decision decide(const state&, const on&) { return lit{40}; }
+    static decision decide(const state&, const off&) { return dark{}; }
+    static decision decide(const state&, const off&, const tidemark::context&) { return {}; }
+    static void evolve(state& s, const lit&) { s.is_lit = true; }
+    static void evolve(state& s, const dark&) { s.is_lit = false; }
+};
+static_assert(tidemark::aggregate<lamp>);
+
+}  // namespace yard
