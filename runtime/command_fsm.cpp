@@ -32,7 +32,7 @@ command_fsm::action command_fsm::step(input in) {
         case state::resolving: return on_resolving(in);
         case state::done: break;
     }
-    TIDEMARK_ASSERT(state_ != state::done && "an answered command takes no input");
+    TIDEMARK_ASSERT(state_ != state::done, "an answered command takes no input");
     return action::none;
 }
 
@@ -46,7 +46,7 @@ command_fsm::action command_fsm::on_waiting(input in) {
         case input::conflict: return go(state::done, action::reply_conflict);
         default: break;
     }
-    TIDEMARK_ASSERT(!"impossible input of a waiting command");
+    TIDEMARK_ASSERT(false, "impossible input of a waiting command");
     return action::none;
 }
 
@@ -57,7 +57,7 @@ command_fsm::action command_fsm::on_loading(input in) {
         case input::deadline_passed: return go(state::done, action::reply_timed_out);
         default: break;
     }
-    TIDEMARK_ASSERT(!"impossible input of a loading command");
+    TIDEMARK_ASSERT(false, "impossible input of a loading command");
     return action::none;
 }
 
@@ -69,7 +69,7 @@ command_fsm::action command_fsm::on_deciding(input in) {
         case input::deadline_passed: return go(state::done, action::reply_timed_out);
         default: break;
     }
-    TIDEMARK_ASSERT(!"impossible input of a command being decided");
+    TIDEMARK_ASSERT(false, "impossible input of a command being decided");
     return action::none;
 }
 
@@ -85,7 +85,7 @@ command_fsm::action command_fsm::on_sent(input in) {
         case input::deadline_passed: return go(state::resolving, action::reply_unknown);
         default: break;
     }
-    TIDEMARK_ASSERT(!"impossible input of a command that was sent");
+    TIDEMARK_ASSERT(false, "impossible input of a command that was sent");
     return action::none;
 }
 
@@ -96,7 +96,7 @@ command_fsm::action command_fsm::on_held(input in) {
         case input::deadline_passed: return go(state::done, action::reply_timed_out);
         default: break;
     }
-    TIDEMARK_ASSERT(!"impossible input of a held command");
+    TIDEMARK_ASSERT(false, "impossible input of a held command");
     return action::none;
 }
 
@@ -112,7 +112,7 @@ command_fsm::action command_fsm::on_resolving(input in) {
         case input::undone: return go(state::done, action::none);
         default: break;
     }
-    TIDEMARK_ASSERT(!"impossible input of a command being resolved");
+    TIDEMARK_ASSERT(false, "impossible input of a command being resolved");
     return action::none;
 }
 

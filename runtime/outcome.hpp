@@ -30,7 +30,7 @@ struct refusal {
 /// What became of a command. Nothing is thrown: a receipt, a refusal or an error.
 class [[nodiscard]] outcome {
   public:
-    outcome(message_id command, receipt committed)
+    outcome(message_id command, tidemark::receipt committed)
         : command_{command}, value_{committed} {}
     outcome(message_id command, refusal refused)
         : command_{command}, value_{std::move(refused)} {}
@@ -39,12 +39,14 @@ class [[nodiscard]] outcome {
 
     /// Committed.
     [[nodiscard]] explicit operator bool() const { return is_committed(); }
-    [[nodiscard]] bool is_committed() const { return std::holds_alternative<receipt>(value_); }
+    [[nodiscard]] bool is_committed() const { return std::holds_alternative<tidemark::receipt>(value_); }
     [[nodiscard]] bool is_refused() const { return std::holds_alternative<refusal>(value_); }
     [[nodiscard]] bool is_error() const { return std::holds_alternative<tidemark::error>(value_); }
 
     /// Precondition: `is_committed()`.
-    [[nodiscard]] const tidemark::receipt& receipt() const { return std::get<tidemark::receipt>(value_); }
+    [[nodiscard]] const tidemark::receipt& receipt() const {
+        return std::get<tidemark::receipt>(value_);
+    }
     /// Precondition: `is_refused()`.
     [[nodiscard]] const refusal& rejection() const { return std::get<refusal>(value_); }
     /// Precondition: `is_error()`.

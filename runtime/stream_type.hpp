@@ -116,7 +116,8 @@ class stream_type {
     throw_exception_from_error(e.error, where);
 }
 
-/// Specialised for aggregates (`runtime/aggregate_type.hpp`) and sagas (`sagas/saga_type.hpp`).
+/// Specialised for aggregates (`runtime/aggregate_type.hpp`) and sagas (`sagas/saga_type.hpp`):
+/// `type`, the stream_type, and `command_of(inbox)`, which wraps a command for it.
 template <class T>
 struct stream_type_of;
 

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "tidemark/core/version.hpp"
+
+namespace tidemark {
+
+/// Limits and times of a runtime. The defaults suit a service on a small machine.
+struct runtime_options {
+    /// Commands that may wait at one stream; one more is answered `overloaded` at once.
+    std::size_t mailbox_max = 1024;
+    /// Memory for live states of the whole process; the least recently used idle ones leave first.
+    std::size_t cache_bytes = 64UL << 20U;
+    /// Deadline of a call that names none.
+    duration deadline = std::chrono::seconds{10};
+    /// Conflicts a command survives before its caller hears `conflict`.
+    std::uint32_t attempts_max = 16;
+    /// Appends of one stream in flight at once; falls to 1 on a conflict and doubles per success.
+    std::uint32_t pipeline_max = 64;
+    /// Batches of one shard in the event store at once; what comes meanwhile gathers.
+    std::uint32_t batches_max = 4;
+    /// Appends in one batch.
+    std::size_t batch_appends_max = 512;
+    /// Events read per page while a stream is loaded.
+    std::size_t load_page = 1000;
+    /// How long an effect's lease lasts without renewal; a killed process's work is taken over
+    /// after it.
+    duration lease = std::chrono::seconds{10};
+    /// Effects run at once, per shard; beyond it they wait in the store.
+    std::size_t effect_concurrency = 256;
+    /// Idle look for due effects that nobody announced (another process's, a lost wake).
+    duration effect_poll = std::chrono::seconds{1};
+    /// Time that `drain` gives work in flight.
+    duration drain = std::chrono::seconds{20};
+    /// Name of this process in leases; empty: a fresh one.
+    std::string owner;
+};
+
+/// How one category of streams is kept.
+struct store_options {
+    /// Events between snapshots; 0: none.
+    std::uint64_t snapshot_every = 0;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <exception>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "tidemark/codec/upcast.hpp"
+#include "tidemark/core/projection.hpp"
+#include "tidemark/runtime/aggregate_type.hpp"
+#include "tidemark/runtime/projection_type.hpp"
+
+namespace tidemark {
+
+/// The machinery's view of a projection `P`.
+template <projection P>
+class projection_type_of final : public projection_type {
+  public:
+    projection_type_of() : sources_{categories(types_of<typename P::sources>{})} {}
+
+    [[nodiscard]] std::string_view name() const override { return P::name; }
+    [[nodiscard]] const std::vector<std::string>& sources() const override { return sources_; }
+
+    [[nodiscard]] result<void> project(read_model& model,
+                                       const recorded_event& event) const override {
+        try {
+            return among(types_of<typename P::sources>{}, model, event);
+        } catch (const std::exception& e) {
+            return detail::thrown_error("project", e.what());
+        }
+    }
+
+  private:
+    template <class... Sources>
+    static std::vector<std::string> categories(types<Sources...>) {
+        return {std::string{Sources::category}...};
+    }
+
+    template <class... Sources>
+    static result<void> among(types<Sources...>, read_model& model, const recorded_event& event) {
+        result<void> out;
+        (from<Sources>(model, event, out) || ...);
+        return out;
+    }
+
+    template <class Source>
+    static bool from(read_model& model, const recorded_event& stored, result<void>& out) {
+        if (stored.stream.category() != Source::category) return false;
+        auto decoded =
+            decode_current<typename Source::event, Source>(stored.message.name,
+                                                           stored.message.payload);
+        if (!decoded) {
+            out = with_location(decoded.error(), stored.stream, stored.version);
+            return true;
+        }
+        const event_context context{stored.position,    stored.stream,
+                                    stored.version,     stored.id,
+                                    stored.recorded_at, stored.trace.correlation,
+                                    stored.trace.causation};
+        std::visit(
+            [&](const auto& event) {
+                if constexpr (requires { P::project(model, event, context); }) {
+                    P::project(model, event, context);
+                }
+            },
+            *decoded);
+        return true;
+    }
+
+    std::vector<std::string> sources_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,117 @@
+// Draining, and what operators see: the part of `runtime` beside its main path.
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "tidemark/observability/log.hpp"
+#include "tidemark/runtime/runtime.hpp"
+
+namespace tidemark {
+
+namespace {
+
+constexpr duration drain_poll = std::chrono::milliseconds{5};
+
+}  // namespace
+
+std::vector<const stream_type*> runtime::types() const {
+    std::vector<const stream_type*> out;
+    for (const auto& [category, one] : stores_) out.push_back(one.type.get());
+    return out;
+}
+
+std::vector<projection_status> runtime::projections() const {
+    std::vector<projection_status> out;
+    for (const auto& one : projections_) out.push_back(one->status());
+    return out;
+}
+
+result<void> runtime::rebuild(std::string_view projection) {
+    for (auto& one : projections_) {
+        if (one->name() != projection) continue;
+        one->rebuild();
+        return {};
+    }
+    return error{errc::not_found,
+                 "no projection \"" + std::string{projection} + "\" is registered"};
+}
+
+awaitable<void> runtime::on_shard(std::size_t index, std::function<void()> work) {
+    const executor home = co_await boost::asio::this_coro::executor;
+    const boost::asio::use_awaitable_t<executor> token;
+    co_await boost::asio::post(execution_.shard(index), token);
+    work();
+    co_await boost::asio::post(home, token);
+}
+
+awaitable<runtime::live_streams> runtime::live() {
+    auto out = std::make_shared<live_streams>();
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        auto look = [shard = shards_[i].get(), out] {
+            out->count += shard->live();
+            out->bytes += shard->bytes();
+            for (auto& one : shard->quarantined()) out->quarantined.push_back(std::move(one));
+        };
+        std::function<void()> looking = std::move(look);
+        co_await on_shard(i, std::move(looking));
+    }
+    co_return *out;
+}
+
+void runtime::wake_effects() {
+    for (std::size_t i = 0; i < runners_.size(); ++i) {
+        boost::asio::post(execution_.shard(i),
+                          [runner = runners_[i].get()] { runner->may_become_due(instant{}); });
+    }
+}
+
+awaitable<std::uint64_t> runtime::wait_until_idle(duration until) {
+    const executor home = co_await boost::asio::this_coro::executor;
+    const auto waiter = execution_.make_timer(home);
+    for (;;) {
+        auto busy = std::make_shared<std::atomic<std::uint64_t>>(0);
+        for (std::size_t i = 0; i < shards_.size(); ++i) {
+            auto look = [shard = shards_[i].get(), runner = runners_[i].get(), busy] {
+                *busy += shard->unfinished() + runner->running();
+            };
+            std::function<void()> looking = std::move(look);
+            co_await on_shard(i, std::move(looking));
+        }
+        if (*busy == 0 || execution_.clock().steady() >= until) co_return busy->load();
+        co_await waiter->wait(drain_poll);
+    }
+}
+
+awaitable<void> runtime::close_shards() {
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        auto shut = [shard = shards_[i].get()] { shard->shut(); };
+        std::function<void()> shutting = std::move(shut);
+        co_await on_shard(i, std::move(shutting));
+        co_await runners_[i]->stop();
+        co_await shards_[i]->close();
+    }
+}
+
+/// Callers' commands already taken and the effects they lead to end; only new ones are refused.
+awaitable<runtime::drained> runtime::drain() {
+    const auto began = execution_.clock().steady();
+    drained out;
+    is_draining_ = true;
+    out.effects = static_cast<std::uint64_t>(std::max<std::int64_t>(0, totals_.effects_in_flight));
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        auto hush = [shard = shards_[i].get(), runner = runners_[i].get(), &out] {
+            out.commands += shard->unfinished();
+            runner->stop_claiming();
+        };
+        std::function<void()> hushing = std::move(hush);
+        co_await on_shard(i, std::move(hushing));
+    }
+    out.unfinished = co_await wait_until_idle(began + options_.drain);
+    out.is_complete = out.unfinished == 0;
+    if (out.is_complete) co_await close_shards();
+    for (auto& projection : projections_) co_await projection->stop();
+    out.took = execution_.clock().steady() - began;
+    co_return out;
+}
+
+}  // namespace tidemark

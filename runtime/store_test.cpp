@@ -1,0 +1,192 @@
+#include "tidemark/runtime/store.hpp"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
+#include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/runtime/runtime.hpp"
+#include "tidemark/runtime/test_aggregates.hpp"
+
+using namespace tidemark;
+using namespace std::chrono_literals;
+using store_test::counter;
+
+namespace {
+
+/// A runtime over the memory store on two real shards, drained at the end.
+struct world {
+    tidemark::io io{{.shards = 2}};
+    memory_storage events{io.clock()};
+    store_test::unused_bus bus;
+    tidemark::runtime runtime;
+    tidemark::store<counter> counters;
+
+    explicit world(runtime_options options = {}, store_options kept = {})
+        : runtime{io, events, bus, options}, counters{runtime.store<counter>(kept)} {
+        runtime.start();
+    }
+    ~world() {
+        const auto drained = run(io, runtime.drain());
+        CHECK(drained.is_complete);
+    }
+
+    template <class Command, class... Fields>
+    outcome call(tidemark::call how, const id<counter>& to, Fields... fields) {
+        return run(io, counters.execute<Command>(std::move(how), to, fields...));
+    }
+    std::vector<recorded_event> read(const id<counter>& of) {
+        auto page = run(io, events.read(of.stream(), version{}, 1000));
+        REQUIRE(page.has_value());
+        return *page;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("store: a committed command is told with its version and position") {
+    world w;
+    const auto told = w.call<counter::add>({}, "a", 5);
+    REQUIRE(told);
+    CHECK(told.receipt().version == version{1});
+    CHECK(told.receipt().position > position{});
+    CHECK(w.read("a").front().message.name == "counter.added.v1");
+}
+
+TEST_CASE("store: commands of one stream are decided on each other") {
+    world w;
+    for (int i = 0; i < 10; ++i) REQUIRE(w.call<counter::add>({}, "a", 10));
+    const auto told = w.call<counter::add>({}, "a", 1);
+    REQUIRE(told.is_refused());
+    CHECK(told.rejection().code == "too_much");
+    CHECK(w.read("a").size() == 10);
+}
+
+TEST_CASE("store: a repeated key is answered as the first time, refusals included") {
+    world w;
+    REQUIRE(w.call<counter::add>({}, "a", 95));
+    const auto refused = w.call<counter::add>(call{}.once("k1"), "a", 10);
+    REQUIRE(refused.is_refused());
+    REQUIRE(w.call<counter::clear>({}, "a"));
+    const auto again = w.call<counter::add>(call{}.once("k1"), "a", 10);
+    REQUIRE(again.is_refused());
+    CHECK(again.is_repeated());
+    const auto first = w.call<counter::add>(call{}.once("k2"), "a", 10);
+    const auto second = w.call<counter::add>(call{}.once("k2"), "a", 10);
+    REQUIRE(first);
+    REQUIRE(second);
+    CHECK(second.is_repeated());
+    CHECK(second.receipt().version == first.receipt().version);
+}
+
+TEST_CASE("store: a key used for another command is refused as reused") {
+    world w;
+    REQUIRE(w.call<counter::add>(call{}.once("k"), "a", 1));
+    const auto told = w.call<counter::add>(call{}.once("k"), "a", 2);
+    REQUIRE(told.is_error());
+    CHECK(told.error().code() == errc::key_reused);
+}
+
+TEST_CASE("store: a wrong expected version conflicts, a right one does not") {
+    world w;
+    REQUIRE(w.call<counter::add>({}, "a", 1));
+    const auto wrong = w.call<counter::add>(call{}.expecting(version{7}), "a", 1);
+    REQUIRE(wrong.is_error());
+    CHECK(wrong.error().code() == errc::conflict);
+    CHECK(w.call<counter::add>(call{}.expecting(version{1}), "a", 1));
+}
+
+TEST_CASE("store: a repeated key hears its first answer before any version conflict") {
+    world w;
+    REQUIRE(w.call<counter::add>(call{}.once("k").expecting(version{0}), "a", 1));
+    const auto again = w.call<counter::add>(call{}.once("k").expecting(version{0}), "a", 1);
+    REQUIRE(again);
+    CHECK(again.is_repeated());
+}
+
+TEST_CASE("store: a decide that throws stores nothing and the stream goes on") {
+    world w;
+    REQUIRE(w.call<counter::add>({}, "a", 1));
+    const auto thrown = w.call<counter::add>({}, "a", -1);
+    REQUIRE(thrown.is_error());
+    CHECK(thrown.error().code() == errc::user_code_threw);
+    CHECK(w.call<counter::add>({}, "a", 1));
+    CHECK(w.read("a").size() == 2);
+}
+
+TEST_CASE("store: an evolve that throws stores nothing and the stream goes on") {
+    world w;
+    REQUIRE(w.call<counter::add>({}, "a", 1));
+    const auto thrown = w.call<counter::add>({}, "a", 13);
+    REQUIRE(thrown.is_error());
+    CHECK(thrown.error().code() == errc::user_code_threw);
+    REQUIRE(w.call<counter::add>({}, "a", 1));
+    CHECK(w.read("a").size() == 2);
+}
+
+TEST_CASE("store: a stream whose events cannot be folded is quarantined by name") {
+    world w;
+    append_request foreign;
+    foreign.stream = id<counter>{"q"}.stream();
+    foreign.events.push_back({w.io.fresh_id(), {"counter.unheard_of.v1", "{}"}});
+    auto batch = std::make_shared<std::vector<append_request>>();
+    batch->push_back(foreign);
+    run(w.io, w.events.append(batch));
+    const auto told = w.call<counter::add>({}, "q", 1);
+    REQUIRE(told.is_error());
+    CHECK(told.error().code() == errc::quarantined);
+    CHECK(told.error().message().find("counter-q") != std::string::npos);
+}
+
+TEST_CASE("store: a foreign write is noticed and the command decided again") {
+    world w;
+    REQUIRE(w.call<counter::add>({}, "a", 1));
+    append_request foreign;
+    foreign.stream = id<counter>{"a"}.stream();
+    foreign.events.push_back({w.io.fresh_id(), encode(counter::added{98})});
+    auto batch = std::make_shared<std::vector<append_request>>();
+    batch->push_back(foreign);
+    run(w.io, w.events.append(batch));
+    CHECK(w.call<counter::add>({}, "a", 1));
+    const auto told = w.call<counter::add>({}, "a", 1);
+    CHECK(told.is_refused());
+}
+
+TEST_CASE("store: a deadline that has passed starts nothing") {
+    world w;
+    const auto told = w.call<counter::add>(call{}.within(duration{-1}), "a", 1);
+    REQUIRE(told.is_error());
+    CHECK(told.error().code() == errc::timed_out);
+    CHECK(w.read("a").empty());
+}
+
+TEST_CASE("store: snapshots are taken, used and outlive an eviction") {
+    world w{{.cache_bytes = 1}, {.snapshot_every = 10}};
+    for (int i = 0; i < 25; ++i) REQUIRE(w.call<counter::add>({}, "s", 1));
+    auto kept = run(w.io, w.events.latest_snapshot(id<counter>{"s"}.stream(), "counter.state.v1"));
+    REQUIRE(kept.has_value());
+    REQUIRE(kept->has_value());
+    CHECK((*kept)->version == version{20});
+    CHECK((*kept)->payload == R"({"value":20})");
+}
+
+TEST_CASE("store: an unregistered or malformed stream is refused by name") {
+    world w;
+    const auto bad = w.call<counter::add>({}, id<counter>{std::string("a\nb")}, 1);
+    REQUIRE(bad.is_error());
+    CHECK(bad.error().code() == errc::invalid_argument);
+}
+
+TEST_CASE("store: after draining new commands are refused") {
+    world w;
+    REQUIRE(w.call<counter::add>({}, "a", 1));
+    run(w.io, w.runtime.drain());
+    const auto told = w.call<counter::add>({}, "a", 1);
+    REQUIRE(told.is_error());
+    CHECK(told.error().code() == errc::shutting_down);
+}
