@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -36,12 +35,15 @@ template <stored T>
     const auto mark = text.rfind(".v");
     if (text.size() > 100 || mark == std::string_view::npos || mark == 0) return false;
     const auto number = text.substr(mark + 2);
-    if (number.empty() || number.front() == '0' || !std::ranges::all_of(number, is_digit)) {
-        return false;
+    if (number.empty() || number.front() == '0') return false;
+    for (const char c : number) {
+        if (!is_digit(c)) return false;
     }
     if (!is_letter(text.front()) || text.find("..") != std::string_view::npos) return false;
-    return std::ranges::all_of(
-        text, [&](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '.'; });
+    for (const char c : text) {
+        if (!is_letter(c) && !is_digit(c) && c != '_' && c != '.') return false;
+    }
+    return true;
 }
 
 /// A type for every name, so that the same name used twice in a namespace is a redefinition.
@@ -49,7 +51,7 @@ template <std::size_t N>
 struct stored_name_text {
     char chars[N];
     consteval stored_name_text(const char (&text)[N]) {  // NOLINT(google-explicit-constructor)
-        std::copy(text, text + N, chars);
+        for (std::size_t i = 0; i < N; ++i) chars[i] = text[i];
     }
 };
 template <stored_name_text Name>
