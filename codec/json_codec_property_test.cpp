@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
+#include <boost/json/error.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
@@ -43,8 +44,8 @@ rc::Gen<double> any_double() {
 
 /// Any instant, not only those near the epoch.
 tidemark::instant any_instant() {
-    const auto high = *rc::gen::arbitrary<std::int64_t>();
-    return tidemark::instant{tidemark::duration{high * *rc::gen::element(1LL, 1LL << 30)}};
+    const auto bits = *rc::gen::arbitrary<std::uint64_t>() << *rc::gen::inRange(0, 40);
+    return tidemark::instant{tidemark::duration{static_cast<std::int64_t>(bits)}};
 }
 
 shop::line any_line() { return {shop::sku{*any_text()}, *rc::gen::arbitrary<std::int32_t>()}; }
@@ -137,6 +138,7 @@ TEST_CASE("json_reader: takes for JSON what another parser takes for JSON") {
         const auto text = any_document();
         boost::system::error_code failed;
         static_cast<void>(json::parse(text, failed));
+        if (failed == json::error::exponent_overflow) return;  // a limit of theirs, not of JSON
         if (is_json_for_us(text) != !failed) RC_FAIL(text + ": " + failed.message());
     }));
 }

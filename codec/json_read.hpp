@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tidemark/codec/json_members.hpp"
 #include "tidemark/codec/json_reader.hpp"
 #include "tidemark/core/fields.hpp"
 #include "tidemark/core/ids.hpp"
