@@ -1,15 +1,15 @@
 #pragma once
 
+#include "tidemark/core/context.hpp"
+#include "tidemark/core/decision.hpp"
+#include "tidemark/core/message.hpp"
+#include "tidemark/core/types.hpp"
+
 #include <concepts>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include "tidemark/core/context.hpp"
-#include "tidemark/core/decision.hpp"
-#include "tidemark/core/message.hpp"
-#include "tidemark/core/types.hpp"
 
 namespace tidemark {
 
@@ -89,7 +89,7 @@ consteval bool verify_message() {
 }
 
 template <class A, class M, class... Others>
-consteval bool verify_name_is_new() {
+consteval bool verify_name_is_single() {
     if constexpr (((stored_name<M>() == stored_name<Others>()) || ...)) {
         return sizeof(stored_name_used_twice_in<A, M>) > 0;
     } else {
@@ -103,7 +103,7 @@ consteval bool verify_names_differ(types<>) {
 }
 template <class A, class First, class... Rest>
 consteval bool verify_names_differ(types<First, Rest...>) {
-    return verify_name_is_new<A, First, Rest...>() && verify_names_differ<A>(types<Rest...>{});
+    return verify_name_is_single<A, First, Rest...>() && verify_names_differ<A>(types<Rest...>{});
 }
 
 template <class A, class... M>

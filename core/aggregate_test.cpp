@@ -1,11 +1,11 @@
 #include "tidemark/core/aggregate.hpp"
 
+#include "tidemark/core/core.hpp"
+
 #include <doctest/doctest.h>
 
 #include <stdexcept>
 #include <vector>
-
-#include "tidemark/core/core.hpp"
 
 using tidemark::context;
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/core/message.hpp"
+
 #include <concepts>
 #include <iosfwd>
 #include <memory>
 #include <string_view>
 #include <utility>
 #include <variant>
-
-#include "tidemark/core/message.hpp"
 
 namespace tidemark {
 

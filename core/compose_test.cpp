@@ -1,6 +1,6 @@
-#include <doctest/doctest.h>
-
 #include "tidemark/core/core.hpp"
+
+#include <doctest/doctest.h>
 
 using namespace std::chrono_literals;
 using tidemark::context;

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cstdint>
-
 #include "tidemark/core/ids.hpp"
 #include "tidemark/core/version.hpp"
+
+#include <cstdint>
 
 namespace tidemark {
 

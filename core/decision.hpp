@@ -1,6 +1,11 @@
 #pragma once
 
+#include "tidemark/core/assert.hpp"
+#include "tidemark/core/effect.hpp"
+#include "tidemark/core/types.hpp"
+
 #include <boost/container/small_vector.hpp>
+
 #include <concepts>
 #include <iosfwd>
 #include <string>
@@ -9,10 +14,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "tidemark/core/assert.hpp"
-#include "tidemark/core/effect.hpp"
-#include "tidemark/core/types.hpp"
 
 namespace tidemark {
 

@@ -1,5 +1,11 @@
 #pragma once
 
+#include "tidemark/core/any_message.hpp"
+#include "tidemark/core/ids.hpp"
+#include "tidemark/core/request_options.hpp"
+#include "tidemark/core/types.hpp"
+#include "tidemark/core/version.hpp"
+
 #include <concepts>
 #include <cstddef>
 #include <iosfwd>
@@ -7,12 +13,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "tidemark/core/any_message.hpp"
-#include "tidemark/core/ids.hpp"
-#include "tidemark/core/request_options.hpp"
-#include "tidemark/core/types.hpp"
-#include "tidemark/core/version.hpp"
 
 namespace tidemark {
 

@@ -1,10 +1,10 @@
 #include "tidemark/core/effect.hpp"
 
+#include "tidemark/core/core.hpp"
+
 #include <doctest/doctest.h>
 
 #include <sstream>
-
-#include "tidemark/core/core.hpp"
 
 using namespace std::chrono_literals;
 using namespace tidemark;

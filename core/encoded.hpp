@@ -1,9 +1,9 @@
 #pragma once
 
+#include "tidemark/core/ids.hpp"
+
 #include <iosfwd>
 #include <string>
-
-#include "tidemark/core/ids.hpp"
 
 namespace tidemark {
 

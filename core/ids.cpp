@@ -1,8 +1,9 @@
 #include "tidemark/core/ids.hpp"
 
-#include <algorithm>
 #include <boost/uuid/name_generator_sha1.hpp>
 #include <boost/uuid/uuid.hpp>
+
+#include <algorithm>
 #include <cstring>
 #include <ostream>
 

@@ -1,16 +1,16 @@
 #include "tidemark/core/ids.hpp"
 
+#include "tidemark/core/context.hpp"
+#include "tidemark/core/encoded.hpp"
+#include "tidemark/core/error.hpp"
+#include "tidemark/core/version.hpp"
+
 #include <doctest/doctest.h>
 
 #include <sstream>
 #include <string>
 #include <system_error>
 #include <unordered_set>
-
-#include "tidemark/core/context.hpp"
-#include "tidemark/core/encoded.hpp"
-#include "tidemark/core/error.hpp"
-#include "tidemark/core/version.hpp"
 
 using namespace tidemark;
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstddef>
-#include <type_traits>
-#include <utility>
-
 #include "tidemark/core/describe.hpp"
 #include "tidemark/core/stored_name.hpp"
 #include "tidemark/core/value.hpp"
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
 
 /// Makes a plain struct a message: `TIDEMARK_MESSAGE(account::opened, "account.opened.v1", owner,
 /// at)`. The stored name is written down and never changes once a message has been stored; a name

@@ -1,13 +1,13 @@
 #include "tidemark/core/message.hpp"
 
+#include "tidemark/core/any_message.hpp"
+
 #include <doctest/doctest.h>
 
 #include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
-
-#include "tidemark/core/any_message.hpp"
 
 using namespace std::chrono_literals;
 using tidemark::any_message;

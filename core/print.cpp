@@ -1,12 +1,12 @@
 #include "tidemark/core/print.hpp"
 
+#include "tidemark/core/any_message.hpp"
+
 #include <array>
 #include <charconv>
 #include <ostream>
 #include <stdexcept>
 #include <string>
-
-#include "tidemark/core/any_message.hpp"
 
 namespace tidemark {
 namespace {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "tidemark/core/walk.hpp"
+
 #include <iosfwd>
 #include <string_view>
-
-#include "tidemark/core/walk.hpp"
 
 namespace tidemark {
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "tidemark/core/aggregate.hpp"
+
 #include <concepts>
 #include <string_view>
-
-#include "tidemark/core/aggregate.hpp"
 
 namespace tidemark {
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "tidemark/core/describe.hpp"
+
 #include <cstdint>
 #include <string>
-
-#include "tidemark/core/describe.hpp"
 
 namespace tidemark {
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/core/aggregate.hpp"
+#include "tidemark/core/steps.hpp"
+
 #include <concepts>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <variant>
-
-#include "tidemark/core/aggregate.hpp"
-#include "tidemark/core/steps.hpp"
 
 namespace tidemark {
 

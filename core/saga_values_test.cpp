@@ -1,8 +1,8 @@
+#include "tidemark/core/core.hpp"
+
 #include <doctest/doctest.h>
 
 #include <sstream>
-
-#include "tidemark/core/core.hpp"
 
 using namespace std::chrono_literals;
 using tidemark::step_context;

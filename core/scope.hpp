@@ -1,8 +1,10 @@
 #pragma once
 
-#include <string>
-
 #include "tidemark/core/aggregate.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace tidemark {
 

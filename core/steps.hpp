@@ -1,5 +1,8 @@
 #pragma once
 
+#include "tidemark/core/effect.hpp"
+#include "tidemark/core/types.hpp"
+
 #include <concepts>
 #include <iosfwd>
 #include <optional>
@@ -8,9 +11,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "tidemark/core/effect.hpp"
-#include "tidemark/core/types.hpp"
 
 namespace tidemark {
 

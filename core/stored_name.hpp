@@ -1,9 +1,9 @@
 #pragma once
 
+#include "tidemark/core/fields.hpp"
+
 #include <cstddef>
 #include <string_view>
-
-#include "tidemark/core/fields.hpp"
 
 namespace tidemark {
 

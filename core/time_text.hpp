@@ -1,10 +1,10 @@
 #pragma once
 
+#include "tidemark/core/version.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "tidemark/core/version.hpp"
 
 namespace tidemark {
 

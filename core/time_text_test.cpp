@@ -1,10 +1,10 @@
 #include "tidemark/core/time_text.hpp"
 
+#include "tidemark/core/context.hpp"
+
 #include <doctest/doctest.h>
 
 #include <limits>
-
-#include "tidemark/core/context.hpp"
 
 using tidemark::duration, tidemark::instant, tidemark::parse_instant, tidemark::to_text;
 

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "tidemark/core/print.hpp"
+
 #include <compare>
 #include <concepts>
 #include <iosfwd>
 #include <type_traits>
 #include <utility>
-
-#include "tidemark/core/print.hpp"
 
 namespace tidemark {
 

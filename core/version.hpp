@@ -1,12 +1,12 @@
 #pragma once
 
+#include "tidemark/core/ids.hpp"
+
 #include <chrono>
 #include <compare>
 #include <cstdint>
 #include <iosfwd>
 #include <optional>
-
-#include "tidemark/core/ids.hpp"
 
 namespace tidemark {
 

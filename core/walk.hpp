@@ -1,5 +1,12 @@
 #pragma once
 
+#include "tidemark/core/fields.hpp"
+#include "tidemark/core/ids.hpp"
+#include "tidemark/core/stored_name.hpp"
+#include "tidemark/core/time_text.hpp"
+#include "tidemark/core/value_sink.hpp"
+#include "tidemark/core/version.hpp"
+
 #include <array>
 #include <concepts>
 #include <cstdint>
@@ -10,13 +17,6 @@
 #include <type_traits>
 #include <variant>
 #include <vector>
-
-#include "tidemark/core/fields.hpp"
-#include "tidemark/core/ids.hpp"
-#include "tidemark/core/stored_name.hpp"
-#include "tidemark/core/time_text.hpp"
-#include "tidemark/core/value_sink.hpp"
-#include "tidemark/core/version.hpp"
 
 namespace tidemark {
 

@@ -1,9 +1,9 @@
+#include "tidemark/examples/bank/account.hpp"
+#include "tidemark/examples/bank/transfer.hpp"
+
 #include <doctest/doctest.h>
 
 #include <limits>
-
-#include "tidemark/examples/bank/account.hpp"
-#include "tidemark/examples/bank/transfer.hpp"
 
 using bank::account, bank::account_id, bank::money, bank::transfer;
 using namespace std::chrono_literals;
