@@ -2,7 +2,7 @@
 
 The first line of a case reads `// expect: TEXT`; the first line of the compiler's output that
 says "error:" must contain TEXT. `// expect: compiles` wants no error at all.
-Usage: run.py --include DIR COMPILER...
+Usage: run.py --include DIR [--cases DIR] COMPILER...
 """
 
 import argparse
@@ -69,11 +69,13 @@ def run(compiler, include, cases):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--include", required=True, help="folder that holds tidemark/")
+    parser.add_argument("--cases", type=pathlib.Path, default=HERE,
+                        help="folder of the cases; this one if not given")
     parser.add_argument("compilers", nargs="+")
     options = parser.parse_args()
-    cases = sorted(HERE.glob("*.cpp"))
+    cases = sorted(options.cases.glob("*.cpp"))
     if not cases:
-        sys.exit(f"no cases in {HERE}")
+        sys.exit(f"no cases in {options.cases}")
     failed = sum(run(compiler, options.include, cases) for compiler in options.compilers)
     sys.exit(1 if failed else 0)
 
