@@ -83,7 +83,11 @@ before(async () => {
       "--disable-sync",
     ],
   });
-  const context = await browser.newContext({ viewport: wide, colorScheme: "light" });
+  const context = await browser.newContext({
+    viewport: wide,
+    colorScheme: "light",
+    reducedMotion: "reduce", // no picture of a half-way colour
+  });
   await context.addInitScript(() =>
     document.addEventListener("securitypolicyviolation", (event) =>
       console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),

@@ -14,7 +14,7 @@ for tool in node npm chromium; do
   exit 2
 done
 
-node --test "$here"/lib/*_test.mjs
+node --test "$here"/site/lib/*_test.mjs
 
 mkdir -p "$tools"
 if [ ! -d "$tools/node_modules/playwright-core" ]; then

@@ -1,12 +1,13 @@
 // The whole process at a glance; everything here comes with the pulse, once a second.
 
 import { fill, h, write } from "../lib/dom.mjs";
+import { curl_get } from "../lib/command_line.mjs";
 import { bytes, duration, millis, number, rate } from "../lib/format.mjs";
 import { loop_level } from "../lib/levels.mjs";
 import { inner_link, make_hash, stream_hash } from "../lib/router.mjs";
 import { make_sparkline } from "../lib/sparkline.mjs";
 import { make_table } from "../lib/table.mjs";
-import { empty_note, lamp, page_head, panel } from "../lib/widgets.mjs";
+import { copy_button, empty_note, lamp, page_head, panel } from "../lib/widgets.mjs";
 
 const tiles = [
   {
@@ -48,7 +49,10 @@ export function overview_page({ signal, pulse }) {
   const root = h(
     "div",
     { class: "page overview" },
-    page_head("Overview", { about: "Counted by the process itself, read once a second." }),
+    page_head("Overview", {
+      about: "Counted by the process itself, read once a second.",
+      tools: [copy_button("Copy as curl", curl_get(location.origin, "/admin/v1/overview"))],
+    }),
     h(
       "div",
       { class: "tiles" },

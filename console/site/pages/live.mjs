@@ -1,6 +1,7 @@
 // Events as they are committed. Keeps the newest 2,000, shows at most 500 of them that pass.
 
 import { is_left, read } from "../lib/api.mjs";
+import { cli, curl_get } from "../lib/command_line.mjs";
 import { fill, h, moment, write } from "../lib/dom.mjs";
 import { open_drawer } from "../lib/drawer.mjs";
 import { compile_filter } from "../lib/event_filter.mjs";
@@ -12,6 +13,7 @@ import { follow } from "../lib/sse.mjs";
 import { make_table } from "../lib/table.mjs";
 import {
   brief,
+  copy_button,
   empty_note,
   event_facts,
   event_label,
@@ -200,6 +202,12 @@ function make_dom(view, { on_filter, on_pause }) {
   const skipped = h("p", { class: "note", hidden: true });
   const trouble = h("div", {});
   const status = h("span", { role: "status" });
+  const copies = h(
+    "span",
+    { class: "copies" },
+    copy_button("Copy as CLI", cli(location.origin, "tail")),
+    copy_button("Copy as curl", `${curl_get(location.origin, "/admin/v1/events/stream")} -N`),
+  );
   const held_note = h("span", { class: "muted held" }, "rows hold still under the pointer");
   const table = make_table({
     label: "Events, newest first",
@@ -232,7 +240,7 @@ function make_dom(view, { on_filter, on_pause }) {
       { class: "page live" },
       page_head("Live events", {
         about: "Every committed event, newest first.",
-        tools: [held_note, status],
+        tools: [held_note, status, copies],
       }),
       h("div", { class: "bar" }, filter, count, pause),
       skipped,

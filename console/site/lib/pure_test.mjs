@@ -1,4 +1,4 @@
-// The pure modules, without a browser: node --test console/lib/*_test.mjs
+// The pure modules, without a browser: node --test console/site/lib/*_test.mjs
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
