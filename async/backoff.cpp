@@ -29,9 +29,12 @@ duration delay_after(const backoff_policy& policy, std::uint32_t attempt) {
 duration backoff(const backoff_policy& policy, std::uint32_t attempt, std::uint64_t random) {
     const auto delay = delay_after(policy, attempt);
     switch (policy.spread) {
-        case backoff_policy::jitter::none: return delay;
-        case backoff_policy::jitter::equal: return delay - part_of(delay / 2, random);
-        case backoff_policy::jitter::full: break;
+        case backoff_policy::jitter::none:
+            return delay;
+        case backoff_policy::jitter::equal:
+            return delay - part_of(delay / 2, random);
+        case backoff_policy::jitter::full:
+            break;
     }
     return part_of(delay, random);
 }

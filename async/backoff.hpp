@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstdint>
-
 #include "tidemark/core/version.hpp"
+
+#include <cstdint>
 
 namespace tidemark {
 

@@ -1,11 +1,11 @@
 #include "tidemark/async/backoff.hpp"
 
+#include "tidemark/core/context.hpp"
+
 #include <doctest/doctest.h>
 
 #include <array>
 #include <vector>
-
-#include "tidemark/core/context.hpp"
 
 using namespace tidemark;
 using namespace std::chrono_literals;
@@ -22,10 +22,20 @@ TEST_CASE("backoff: the delay grows by the factor up to the cap") {
     const backoff_policy above_cap{.first = 60s, .cap = 5s};
     const backoff_policy huge{.first = 1h, .factor = 4'000'000'000U, .cap = duration::max()};
     const std::vector<row> rows{
-        {standard, 0, 1s},    {standard, 1, 1s},  {standard, 2, 2s},    {standard, 3, 4s},
-        {standard, 4, 8s},    {standard, 5, 16s}, {standard, 6, 32s},   {standard, 7, 32s},
-        {standard, ~0U, 32s}, {constant, 9, 3s},  {above_cap, 1, 5s},   {huge, 9, duration::max()},
-        {backoff_policy{.first = 0s}, 5, 0s},     {backoff_policy{.cap = -1s}, 2, 0s},
+        {standard, 0, 1s},
+        {standard, 1, 1s},
+        {standard, 2, 2s},
+        {standard, 3, 4s},
+        {standard, 4, 8s},
+        {standard, 5, 16s},
+        {standard, 6, 32s},
+        {standard, 7, 32s},
+        {standard, ~0U, 32s},
+        {constant, 9, 3s},
+        {above_cap, 1, 5s},
+        {huge, 9, duration::max()},
+        {backoff_policy{.first = 0s}, 5, 0s},
+        {backoff_policy{.cap = -1s}, 2, 0s},
     };
     for (const auto& [policy, attempt, expected] : rows) {
         CAPTURE(attempt);

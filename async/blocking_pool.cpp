@@ -31,8 +31,8 @@ std::optional<error> blocking_pool::enqueue(std::function<void()> work) {
         }
         if (queue_.size() >= options_.queue_max) {
             return error{errc::overloaded,
-                         "all " + std::to_string(threads_.size()) + " blocking threads are busy and " +
-                             std::to_string(queue_.size()) +
+                         "all " + std::to_string(threads_.size()) +
+                             " blocking threads are busy and " + std::to_string(queue_.size()) +
                              " calls wait (queue_max); try again later or add blocking threads"};
         }
         queue_.push_back(std::move(work));

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "tidemark/async/event.hpp"
+#include "tidemark/async/timeout.hpp"
+#include "tidemark/core/error.hpp"
+
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -12,10 +16,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "tidemark/async/event.hpp"
-#include "tidemark/async/timeout.hpp"
-#include "tidemark/core/error.hpp"
 
 namespace tidemark {
 
@@ -43,7 +43,8 @@ class blocking_pool {
         const auto refused = enqueue([j] { j->execute(); });
         if (refused) co_return *refused;
         co_await j->done.wait();
-        if (j->failure) std::rethrow_exception(j->failure);
+        // Taken out, so that the thread, which may let go of the job last, has no part in it.
+        if (auto failure = std::exchange(j->failure, nullptr)) std::rethrow_exception(failure);
         if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
             co_return result<void>{};
         } else {

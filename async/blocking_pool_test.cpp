@@ -1,5 +1,10 @@
 #include "tidemark/async/blocking_pool.hpp"
 
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
+#include "tidemark/async/spawn.hpp"
+#include "tidemark/core/assert.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -7,11 +12,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-
-#include "tidemark/async/io.hpp"
-#include "tidemark/async/run.hpp"
-#include "tidemark/async/spawn.hpp"
-#include "tidemark/core/assert.hpp"
 
 using namespace tidemark;
 using namespace std::chrono_literals;
@@ -59,8 +59,8 @@ TEST_CASE("blocking pool: results, errors and exceptions come home") {
     io threads{{.shards = 1}};
     CHECK(run(threads, call(threads, [] { return result<std::string>{"yes"}; })).value() == "yes");
     const auto refused = run(threads, call(threads, []() -> result<std::string> {
-        return error{errc::io_error, "no disk"};
-    }));
+                                 return error{errc::io_error, "no disk"};
+                             }));
     CHECK(refused.error() == error{errc::io_error, "no disk"});
     auto throwing = []() -> result<std::string> { throw std::runtime_error{"broken"}; };
     CHECK_THROWS_WITH(run(threads, call(threads, throwing)), "broken");

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <memory>
-
 #include "tidemark/async/executor.hpp"
+
+#include <memory>
 
 namespace tidemark {
 

@@ -1,5 +1,8 @@
 #include "tidemark/async/event.hpp"
 
+#include "tidemark/async/suspension.hpp"
+#include "tidemark/core/assert.hpp"
+
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -9,11 +12,9 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+
 #include <mutex>
 #include <utility>
-
-#include "tidemark/async/suspension.hpp"
-#include "tidemark/core/assert.hpp"
 
 namespace tidemark {
 namespace asio = boost::asio;
@@ -25,8 +26,9 @@ using waiter = asio::any_completion_handler<void()>;
 
 /// Never inline: a notifier must not run the code it wakes.
 void resume(const executor& home, waiter who) {
-    asio::require(home, asio::execution::blocking.never)
-        .execute([who = std::move(who)]() mutable { std::move(who)(); });
+    asio::require(home, asio::execution::blocking.never).execute([who = std::move(who)]() mutable {
+        std::move(who)();
+    });
 }
 
 }  // namespace

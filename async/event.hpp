@@ -1,9 +1,9 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+
 #include <functional>
 #include <memory>
-
-#include "tidemark/async/executor.hpp"
 
 namespace tidemark {
 

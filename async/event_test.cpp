@@ -1,11 +1,11 @@
 #include "tidemark/async/event.hpp"
 
+#include "tidemark/async/simulated_execution.hpp"
+#include "tidemark/async/spawn.hpp"
+
 #include <doctest/doctest.h>
 
 #include <memory>
-
-#include "tidemark/async/simulated_execution.hpp"
-#include "tidemark/async/spawn.hpp"
 
 using namespace tidemark;
 using namespace std::chrono_literals;

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "tidemark/core/version.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-
-#include "tidemark/core/version.hpp"
 
 namespace tidemark {
 

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "tidemark/async/event.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
-
-#include "tidemark/async/event.hpp"
 
 namespace tidemark {
 

@@ -1,12 +1,12 @@
 #include "tidemark/async/gate.hpp"
 
+#include "tidemark/async/simulated_execution.hpp"
+#include "tidemark/async/spawn.hpp"
+
 #include <doctest/doctest.h>
 
 #include <stdexcept>
 #include <string>
-
-#include "tidemark/async/simulated_execution.hpp"
-#include "tidemark/async/spawn.hpp"
 
 using namespace tidemark;
 using namespace std::chrono_literals;

@@ -1,9 +1,9 @@
 #include "tidemark/async/io.hpp"
 
+#include "tidemark/core/assert.hpp"
+
 #include <algorithm>
 #include <thread>
-
-#include "tidemark/core/assert.hpp"
 
 namespace tidemark {
 namespace {

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstddef>
-#include <memory>
-#include <vector>
-
 #include "tidemark/async/blocking_pool.hpp"
 #include "tidemark/async/clock.hpp"
 #include "tidemark/async/shard.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
 
 namespace tidemark {
 

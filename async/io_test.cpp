@@ -1,5 +1,8 @@
 #include "tidemark/async/io.hpp"
 
+#include "tidemark/async/run.hpp"
+#include "tidemark/async/spawn.hpp"
+
 #include <doctest/doctest.h>
 
 #include <array>
@@ -7,9 +10,6 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "tidemark/async/run.hpp"
-#include "tidemark/async/spawn.hpp"
 
 using namespace tidemark;
 using namespace std::chrono_literals;

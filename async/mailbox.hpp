@@ -1,12 +1,12 @@
 #pragma once
 
+#include "tidemark/async/event.hpp"
+
 #include <cstddef>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <utility>
-
-#include "tidemark/async/event.hpp"
 
 namespace tidemark {
 

@@ -1,14 +1,14 @@
 #include "tidemark/async/mailbox.hpp"
 
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
+#include "tidemark/async/simulated_execution.hpp"
+
 #include <doctest/doctest.h>
 
 #include <memory>
 #include <thread>
 #include <vector>
-
-#include "tidemark/async/io.hpp"
-#include "tidemark/async/run.hpp"
-#include "tidemark/async/simulated_execution.hpp"
 
 using namespace tidemark;
 

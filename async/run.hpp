@@ -1,10 +1,10 @@
 #pragma once
 
+#include "tidemark/async/timeout.hpp"
+
 #include <memory>
 #include <optional>
 #include <utility>
-
-#include "tidemark/async/timeout.hpp"
 
 namespace tidemark {
 

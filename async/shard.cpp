@@ -1,10 +1,11 @@
 #include "tidemark/async/shard.hpp"
 
+#include "tidemark/core/assert.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <thread>
 
-#include "tidemark/core/assert.hpp"
+#include <thread>
 
 namespace tidemark {
 namespace {

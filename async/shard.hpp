@@ -1,9 +1,9 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+
 #include <cstddef>
 #include <memory>
-
-#include "tidemark/async/executor.hpp"
 
 namespace tidemark {
 

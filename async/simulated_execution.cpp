@@ -1,12 +1,13 @@
 #include "tidemark/async/simulated_execution.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/system/system_error.hpp>
-#include <stdexcept>
-#include <string>
-
 #include "tidemark/async/event.hpp"
 #include "tidemark/core/assert.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <stdexcept>
+#include <string>
 
 namespace tidemark {
 namespace {

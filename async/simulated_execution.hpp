@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/async/simulated_scheduler.hpp"
+#include "tidemark/async/timeout.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include "tidemark/async/simulated_scheduler.hpp"
-#include "tidemark/async/timeout.hpp"
 
 namespace tidemark {
 

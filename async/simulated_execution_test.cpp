@@ -1,15 +1,15 @@
 #include "tidemark/async/simulated_execution.hpp"
 
+#include "tidemark/async/gate.hpp"
+#include "tidemark/async/mailbox.hpp"
+#include "tidemark/async/spawn.hpp"
+
 #include <doctest/doctest.h>
 
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "tidemark/async/gate.hpp"
-#include "tidemark/async/mailbox.hpp"
-#include "tidemark/async/spawn.hpp"
 
 using namespace tidemark;
 using namespace std::chrono_literals;

@@ -1,15 +1,16 @@
 #pragma once
 
+#include "tidemark/async/suspension.hpp"
+
 #include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
+
 #include <cstddef>
 #include <deque>
 #include <list>
 #include <memory>
 #include <utility>
-
-#include "tidemark/async/suspension.hpp"
 
 namespace tidemark {
 

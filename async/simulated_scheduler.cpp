@@ -1,9 +1,9 @@
 #include "tidemark/async/simulated_scheduler.hpp"
 
+#include "tidemark/core/assert.hpp"
+
 #include <algorithm>
 #include <utility>
-
-#include "tidemark/core/assert.hpp"
 
 namespace tidemark {
 namespace {

@@ -1,15 +1,16 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/async/simulated_executor.hpp"
+#include "tidemark/core/context.hpp"
+
 #include <boost/asio/execution_context.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <vector>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/async/simulated_executor.hpp"
-#include "tidemark/core/context.hpp"
 
 namespace tidemark {
 

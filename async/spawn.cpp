@@ -1,11 +1,12 @@
 #include "tidemark/async/spawn.hpp"
 
+#include "tidemark/core/assert.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+
 #include <string>
 #include <utility>
-
-#include "tidemark/core/assert.hpp"
 
 namespace tidemark {
 namespace {

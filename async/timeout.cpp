@@ -1,5 +1,7 @@
 #include "tidemark/async/timeout.hpp"
 
+#include "tidemark/async/event.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
@@ -7,9 +9,8 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
-#include <exception>
 
-#include "tidemark/async/event.hpp"
+#include <exception>
 
 namespace tidemark {
 namespace asio = boost::asio;

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/core/error.hpp"
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/core/error.hpp"
 
 namespace tidemark {
 

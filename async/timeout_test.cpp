@@ -1,16 +1,16 @@
 #include "tidemark/async/timeout.hpp"
 
-#include <doctest/doctest.h>
-
-#include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
-#include <stdexcept>
-#include <string>
-
 #include "tidemark/async/event.hpp"
 #include "tidemark/async/io.hpp"
 #include "tidemark/async/run.hpp"
 #include "tidemark/async/simulated_execution.hpp"
+
+#include <doctest/doctest.h>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <stdexcept>
+#include <string>
 
 using namespace tidemark;
 using namespace std::chrono_literals;

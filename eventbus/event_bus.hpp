@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/core/error.hpp"
+#include "tidemark/eventstore/recorded_event.hpp"
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/core/error.hpp"
-#include "tidemark/eventstore/recorded_event.hpp"
 
 namespace tidemark {
 

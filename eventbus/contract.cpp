@@ -1,0 +1,171 @@
+#include "tidemark/eventbus/contract.hpp"
+
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
+#include "tidemark/async/simulated_execution.hpp"
+#include "tidemark/async/spawn.hpp"
+#include "tidemark/async/timeout.hpp"
+#include "tidemark/eventbus/memory_event_bus.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace tidemark::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr memory_bus_options small{.message_bytes_max = 1000};
+
+/// The memory bus on real threads.
+class threaded_memory_bus final : public contract_bus {
+  public:
+    event_bus& bus() override { return bus_; }
+    execution& on() override { return io_; }
+    void create_topic(const std::string& name, std::size_t partitions) override {
+        bus_.create_topic(name, partitions);
+    }
+    void drive(awaitable<void> work) override { run(io_, std::move(work)); }
+    std::size_t too_large() const override { return 1001; }
+
+  private:
+    io io_{{.shards = 1}};
+    memory_event_bus bus_{small};
+};
+
+/// The memory bus in a simulation.
+class simulated_memory_bus final : public contract_bus {
+  public:
+    event_bus& bus() override { return bus_; }
+    execution& on() override { return process_; }
+    void create_topic(const std::string& name, std::size_t partitions) override {
+        bus_.create_topic(name, partitions);
+    }
+    void drive(awaitable<void> work) override { run(process_, std::move(work)); }
+    std::size_t too_large() const override { return 1001; }
+
+  private:
+    simulated_scheduler world_;
+    simulated_execution process_{world_};
+    memory_event_bus bus_{small};
+};
+
+template <class T>
+T driven(contract_bus& b, awaitable<T> work) {
+    auto kept = std::make_shared<std::optional<T>>();
+    b.drive(keep_outcome<T>(std::move(work), kept));
+    return std::move(**kept);
+}
+
+using messages = std::vector<bus_message>;
+
+awaitable<messages> gather(execution& on, event_bus::consumer& from, std::size_t count,
+                           std::size_t limit, duration patience) {
+    messages all;
+    while (all.size() < count) {
+        auto polling = from.poll(limit);
+        auto batch = co_await with_timeout(on, std::move(polling), patience);
+        if (!batch || batch->empty()) break;
+        CHECK(batch->size() <= limit);
+        for (auto& each : *batch) all.push_back(std::move(each));
+    }
+    co_return all;
+}
+
+awaitable<void> close_later(execution& on, event_bus::consumer& from) {
+    const auto pause = on.make_timer(0);
+    co_await pause->wait(5ms);
+    from.close();
+}
+
+awaitable<result<messages>> poll_and_close(execution& on, event_bus::consumer& from,
+                                           gate& closing) {
+    const auto home = on.shard(0);
+    auto ending = close_later(on, from);
+    spawn(closing, home, std::move(ending));
+    auto polling = from.poll(10);
+    auto answer = co_await with_timeout(on, std::move(polling), 20s);
+    co_await closing.close();
+    co_return answer;
+}
+
+}  // namespace
+
+std::vector<delivery_report> contract_bus::publish(std::vector<bus_message> batch) {
+    return driven(*this, bus().publish(std::move(batch)));
+}
+
+void contract_bus::publish_all(std::vector<bus_message> batch) {
+    const auto count = batch.size();
+    const auto reports = publish(std::move(batch));
+    REQUIRE(reports.size() == count);
+    for (const auto& each : reports) {
+        CAPTURE(each.reason);
+        REQUIRE(each.outcome == delivery::persisted);
+    }
+}
+
+std::vector<bus_message> contract_bus::collect(event_bus::consumer& from, std::size_t count,
+                                               std::size_t limit) {
+    return driven(*this, gather(on(), from, count, limit, 20s));
+}
+
+std::vector<bus_message> contract_bus::leftovers(event_bus::consumer& from) {
+    return driven(*this, gather(on(), from, 1, 100, 20ms));
+}
+
+result<std::vector<bus_message>> contract_bus::poll(event_bus::consumer& from, std::size_t limit) {
+    return driven(*this, with_timeout(on(), from.poll(limit), 20s));
+}
+
+result<void> contract_bus::commit(event_bus::consumer& of) { return driven(*this, of.commit()); }
+
+result<std::vector<bus_message>> contract_bus::close_while_polling(event_bus::consumer& from) {
+    gate closing;
+    return driven(*this, poll_and_close(on(), from, closing));
+}
+
+const std::vector<contract_bus_backend>& contract_buses() {
+    static const std::vector<contract_bus_backend> all{
+        {"memory, threads", [] { return std::make_unique<threaded_memory_bus>(); }},
+        {"memory, simulation", [] { return std::make_unique<simulated_memory_bus>(); }},
+    };
+    return all;
+}
+
+void for_each_bus(const std::function<void(contract_bus&)>& test) {
+    for (const auto& backend : contract_buses()) {
+        CAPTURE(backend.name);
+        const auto fresh = backend.make();
+        test(*fresh);
+    }
+}
+
+bus_message message_of(std::string topic, std::string key, std::string payload) {
+    bus_message message;
+    message.topic = std::move(topic);
+    message.key = std::move(key);
+    message.payload = std::move(payload);
+    return message;
+}
+
+std::vector<bus_message> numbered(const std::string& topic, std::size_t count, std::size_t keys) {
+    messages all;
+    for (std::size_t i = 0; i < count; ++i) {
+        all.push_back(message_of(topic, "key-" + std::to_string(i % keys), std::to_string(i)));
+    }
+    return all;
+}
+
+std::vector<std::string> payloads_of(const std::vector<bus_message>& all, const std::string& key) {
+    std::vector<std::string> found;
+    for (const auto& each : all) {
+        if (each.key == key) found.push_back(each.payload);
+    }
+    return found;
+}
+
+}  // namespace tidemark::testing

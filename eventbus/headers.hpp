@@ -1,0 +1,54 @@
+#pragma once
+
+#include "tidemark/core/error.hpp"
+#include "tidemark/core/ids.hpp"
+#include "tidemark/core/version.hpp"
+#include "tidemark/eventbus/event_bus.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tidemark {
+
+/// Names of the headers of a message on the bus. Written down: consumers in other languages read
+/// them.
+namespace bus_header {
+inline constexpr std::string_view event_id = "tidemark-event-id";
+inline constexpr std::string_view stream = "tidemark-stream";
+inline constexpr std::string_view version = "tidemark-version";
+inline constexpr std::string_view position = "tidemark-position";
+/// Incarnation of the log the event was read from.
+inline constexpr std::string_view log = "tidemark-log";
+/// Fencing token of the relay that published it.
+inline constexpr std::string_view token = "tidemark-token";
+/// Stored name of the event.
+inline constexpr std::string_view name = "tidemark-name";
+inline constexpr std::string_view correlation = "tidemark-correlation";
+inline constexpr std::string_view causation = "tidemark-causation";
+inline constexpr std::string_view traceparent = "traceparent";
+inline constexpr std::string_view content_type = "content-type";
+}  // namespace bus_header
+
+/// Value of the first header of that name.
+[[nodiscard]] std::optional<std::string_view> find_header(const bus_message& message,
+                                                          std::string_view name);
+
+/// Where a message on the bus comes from: what a consumer needs to check its order.
+struct bus_origin {
+    message_id log;
+    stream_id stream;
+    tidemark::version version;
+    tidemark::position position;
+    friend bool operator==(const bus_origin&, const bus_origin&) = default;
+};
+
+/// The origin by the headers; `malformed_payload` names the header that is missing or wrong.
+[[nodiscard]] result<bus_origin> origin_of(const bus_message& message);
+
+/// Completes `message`, made from `event` of log `log`: key = stream id and topic where they are
+/// empty, and every header above that the message does not carry yet and that has a value.
+[[nodiscard]] bus_message addressed(bus_message message, const recorded_event& event,
+                                    const message_id& log, std::string_view topic);
+
+}  // namespace tidemark

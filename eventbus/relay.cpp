@@ -1,0 +1,216 @@
+#include "tidemark/eventbus/relay.hpp"
+
+#include "tidemark/async/spawn.hpp"
+#include "tidemark/eventbus/headers.hpp"
+
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+namespace tidemark {
+
+std::optional<bus_message> publish_as_stored(const recorded_event& event) {
+    if (event.message.name.starts_with("tidemark.")) return std::nullopt;
+    bus_message message;
+    message.payload = event.message.payload;
+    return message;
+}
+
+relay::relay(execution& on, event_store& log, read_model_store& checkpoints, event_bus& bus,
+             relay_options options)
+    : on_{on},
+      log_{log},
+      checkpoints_{checkpoints},
+      bus_{bus},
+      options_{std::move(options)},
+      name_{"relay:" + options_.topic} {
+    if (options_.topic.empty() || options_.batch_max == 0 || !options_.map) {
+        throw std::invalid_argument{"relay of topic \"" + options_.topic +
+                                    "\": it needs a topic, a mapping and a batch_max above 0"};
+    }
+    status_.topic = options_.topic;
+}
+
+void relay::start() {
+    commits_ = log_.on_commit(wake_.notifier());
+    spawn(inside_, on_.shard(options_.shard), run());
+}
+
+awaitable<void> relay::stop() {
+    is_stopping_.store(true);
+    wake_.notify();
+    co_await inside_.close();
+    commits_.reset();
+}
+
+void relay::resume() {
+    may_resume_.store(true);
+    wake_.notify();
+}
+
+relay_status relay::status() const {
+    const std::scoped_lock lock{mutex_};
+    return status_;
+}
+
+awaitable<void> relay::run() {
+    auto action = fsm_.start();
+    while (!std::holds_alternative<relay_action::stop>(action)) {
+        show_progress();
+        auto next = co_await perform_safely(std::move(action));
+        action = std::move(next);
+    }
+    show_progress();
+}
+
+awaitable<relay_action::any> relay::perform_safely(relay_action::any action) {
+    try {
+        co_return co_await perform(std::move(action));
+    } catch (const std::exception& e) {
+        co_return failed(
+            error{errc::user_code_threw, "relay of topic \"" + options_.topic + "\": " + e.what()});
+    }
+}
+
+awaitable<relay_action::any> relay::perform(relay_action::any action) {
+    pass_on_orders();
+    if (std::holds_alternative<relay_action::load>(action)) co_return co_await load();
+    if (const auto* read_on = std::get_if<relay_action::read>(&action)) {
+        co_return co_await read(read_on->after);
+    }
+    if (auto* batch = std::get_if<relay_action::publish>(&action)) {
+        co_return co_await publish(std::move(batch->events));
+    }
+    if (const auto* step = std::get_if<relay_action::advance>(&action)) {
+        co_return co_await advance(*step);
+    }
+    if (const auto* wait = std::get_if<relay_action::back_off>(&action)) {
+        co_return co_await back_off(wait->failures);
+    }
+    if (auto* parked = std::get_if<relay_action::park>(&action)) {
+        co_return co_await stay_parked(std::move(parked->reason));
+    }
+    if (std::holds_alternative<relay_action::renew>(action)) {
+        if (options_.renew_producer) options_.renew_producer();
+        co_return fsm_.renewed();
+    }
+    co_return co_await wait_for_events();
+}
+
+awaitable<relay_action::any> relay::load() {
+    page_.clear();
+    auto stored = co_await checkpoints_.load_checkpoint(name_);
+    if (!stored) co_return failed(stored.error());
+    const auto log = co_await log_.status();
+    if (!log) co_return failed(log.error());
+    incarnation_ = log->incarnation;
+    pass_on_orders();
+    co_return fsm_.loaded(*stored, incarnation_);
+}
+
+awaitable<relay_action::any> relay::read(position after) {
+    page_.clear();
+    auto found = co_await log_.read_all(after, options_.batch_max);
+    if (!found) co_return failed(found.error());
+    std::vector<relay_entry> entries;
+    for (const auto& each : found->events) {
+        auto mapped = options_.map(each);
+        if (!mapped) {
+            entries.push_back({each.position, {}, false});
+            continue;
+        }
+        auto message = addressed(std::move(*mapped), each, incarnation_, options_.topic);
+        entries.push_back({each.position, message.key});
+        page_.emplace(each.position, pending{std::move(message), each.recorded_at});
+    }
+    pass_on_orders();
+    co_return fsm_.arrived(std::move(entries), found->seen);
+}
+
+awaitable<relay_action::any> relay::publish(std::vector<position> events) {
+    std::vector<bus_message> batch;
+    for (const auto at : events) batch.push_back(page_.at(at).message);
+    const auto reports = co_await bus_.publish(std::move(batch));
+    {
+        const std::scoped_lock lock{mutex_};
+        for (const auto& each : reports) {
+            if (each.outcome == delivery::persisted)
+                ++status_.published;
+            else
+                status_.reason = each.reason;
+        }
+    }
+    pass_on_orders();
+    co_return fsm_.reported(reports);
+}
+
+awaitable<relay_action::any> relay::advance(relay_action::advance step) {
+    std::function<void(read_model&)> nothing = [](read_model&) {};
+    const auto moved = co_await checkpoints_.update(name_, step.from, step.to, std::move(nothing));
+    if (!moved) co_return failed(moved.error());
+    page_.erase(page_.begin(), page_.upper_bound(step.to.position));
+    pass_on_orders();
+    co_return fsm_.advanced();
+}
+
+awaitable<relay_action::any> relay::wait_for_events() {
+    {
+        const std::scoped_lock lock{mutex_};
+        status_.failures = 0;
+        status_.reason.clear();
+    }
+    co_await wake_.wait_for(on_, options_.poll_interval);
+    pass_on_orders();
+    co_return fsm_.waited();
+}
+
+awaitable<relay_action::any> relay::back_off(std::uint32_t failures) {
+    {
+        const std::scoped_lock lock{mutex_};
+        status_.failures = failures;
+    }
+    const auto span = backoff(options_.retry, failures, on_.random().next());
+    const auto until = on_.clock().steady() + span;
+    auto left = span;
+    while (left > duration{0} && !is_stopping_.load()) {
+        co_await wake_.wait_for(on_, left);  // commits wake it too: they do not shorten the wait
+        left = until - on_.clock().steady();
+    }
+    pass_on_orders();
+    co_return fsm_.waited();
+}
+
+awaitable<relay_action::any> relay::stay_parked(std::string reason) {
+    if (!reason.empty()) {
+        const std::scoped_lock lock{mutex_};
+        status_.reason = std::move(reason);
+    }
+    co_await wake_.wait();
+    pass_on_orders();
+    co_return fsm_.waited();
+}
+
+relay_action::any relay::failed(const error& why) {
+    {
+        const std::scoped_lock lock{mutex_};
+        status_.reason = why.message();
+    }
+    pass_on_orders();
+    return fsm_.failed(why);
+}
+
+void relay::pass_on_orders() {
+    if (is_stopping_.load()) fsm_.stop();
+    if (may_resume_.exchange(false)) fsm_.resume();
+}
+
+void relay::show_progress() {
+    const std::scoped_lock lock{mutex_};
+    status_.phase = fsm_.where();
+    status_.checkpoint = fsm_.at().position;
+    status_.repeated = fsm_.repeated();
+    status_.oldest_pending.reset();
+    if (!page_.empty()) status_.oldest_pending = page_.begin()->second.recorded_at;
+}
+
+}  // namespace tidemark

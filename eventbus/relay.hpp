@@ -1,0 +1,121 @@
+#pragma once
+
+#include "tidemark/async/backoff.hpp"
+#include "tidemark/async/event.hpp"
+#include "tidemark/async/executor.hpp"
+#include "tidemark/async/gate.hpp"
+#include "tidemark/eventbus/event_bus.hpp"
+#include "tidemark/eventbus/relay_fsm.hpp"
+#include "tidemark/eventstore/event_store.hpp"
+#include "tidemark/eventstore/read_model.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace tidemark {
+
+/// What an event becomes on the bus; nothing: it stays inside. Pure. Topic, key and headers that it
+/// leaves empty are filled in (`addressed`).
+using relay_mapping = std::function<std::optional<bus_message>(const recorded_event&)>;
+
+/// The default mapping: every event as it is stored, but those of the library itself ("tidemark.…",
+/// saga inputs among them).
+[[nodiscard]] std::optional<bus_message> publish_as_stored(const recorded_event& event);
+
+struct relay_options {
+    /// Where the events go. The checkpoint is stored under "relay:<topic>".
+    std::string topic;
+    relay_mapping map = publish_as_stored;
+    /// Events read, and at most published, at a time: all that the relay holds in memory.
+    std::size_t batch_max = 500;
+    /// How soon commits of other processes are noticed; commits of this one wake the relay.
+    duration poll_interval = std::chrono::seconds{1};
+    /// Between failures; there is no last attempt, nothing is dropped.
+    backoff_policy retry{.first = std::chrono::milliseconds{100}, .cap = std::chrono::seconds{10}};
+    /// Makes another producer after a fatal error. Empty: the bus does that by itself.
+    std::function<void()> renew_producer;
+    /// Shard it runs on.
+    std::size_t shard = 0;
+};
+
+/// How a relay does, for metrics and operators.
+struct relay_status {
+    std::string topic;
+    relay_fsm::phase phase = relay_fsm::phase::loading;
+    /// Everything up to here is on the bus.
+    position checkpoint;
+    std::uint64_t published = 0;
+    /// Published more than once, because the first outcome was not known or not good.
+    std::uint64_t repeated = 0;
+    /// In a row; 0 when all is well.
+    std::uint32_t failures = 0;
+    /// The last failure, or why it is parked; empty when all is well.
+    std::string reason;
+    /// When the oldest event that is read and not yet on the bus was stored.
+    std::optional<instant> oldest_pending;
+};
+
+/// Carries committed events from the log to the bus, in order, at least once. Two relays of one
+/// topic do not lose or reorder checkpoints (they are compared and set), they only publish twice.
+/// Owned by the runtime; started once, stopped before it is destroyed.
+class relay {
+  public:
+    /// Throws `std::invalid_argument` without a topic, mapping or batch.
+    relay(execution& on, event_store& log, read_model_store& checkpoints, event_bus& bus,
+          relay_options options);
+    relay(const relay&) = delete;
+    relay& operator=(const relay&) = delete;
+
+    void start();
+    /// Decides what is in flight, moves the checkpoint and ends. Does not publish the rest.
+    [[nodiscard]] awaitable<void> stop();
+    /// Ends `parked`: reads again from the checkpoint. Any thread.
+    void resume();
+    [[nodiscard]] relay_status status() const;
+
+  private:
+    [[nodiscard]] awaitable<void> run();
+    [[nodiscard]] awaitable<relay_action::any> perform_safely(relay_action::any action);
+    [[nodiscard]] awaitable<relay_action::any> perform(relay_action::any action);
+    [[nodiscard]] awaitable<relay_action::any> load();
+    [[nodiscard]] awaitable<relay_action::any> read(position after);
+    [[nodiscard]] awaitable<relay_action::any> publish(std::vector<position> events);
+    [[nodiscard]] awaitable<relay_action::any> advance(relay_action::advance step);
+    [[nodiscard]] awaitable<relay_action::any> wait_for_events();
+    [[nodiscard]] awaitable<relay_action::any> back_off(std::uint32_t failures);
+    [[nodiscard]] awaitable<relay_action::any> stay_parked(std::string reason);
+    [[nodiscard]] relay_action::any failed(const error& why);
+    void pass_on_orders();
+    void show_progress();
+
+    execution& on_;
+    event_store& log_;
+    read_model_store& checkpoints_;
+    event_bus& bus_;
+    const relay_options options_;
+    const std::string name_;
+
+    // Touched on the relay's shard only.
+    relay_fsm fsm_;
+    message_id incarnation_;
+    struct pending {
+        bus_message message;
+        instant recorded_at{};
+    };
+    std::map<position, pending> page_;
+
+    std::atomic<bool> is_stopping_{false};
+    std::atomic<bool> may_resume_{false};
+    event wake_;
+    event_store::wake_token commits_;
+    gate inside_;
+
+    mutable std::mutex mutex_;
+    relay_status status_;
+};
+
+}  // namespace tidemark
