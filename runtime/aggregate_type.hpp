@@ -1,17 +1,17 @@
 #pragma once
 
+#include "tidemark/codec/json_codec.hpp"
+#include "tidemark/codec/upcast.hpp"
+#include "tidemark/core/aggregate.hpp"
+#include "tidemark/runtime/plan.hpp"
+#include "tidemark/runtime/stream_type.hpp"
+
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "tidemark/codec/json_codec.hpp"
-#include "tidemark/codec/upcast.hpp"
-#include "tidemark/core/aggregate.hpp"
-#include "tidemark/runtime/plan.hpp"
-#include "tidemark/runtime/stream_type.hpp"
 
 namespace tidemark {
 
@@ -70,7 +70,8 @@ class aggregate_type final : public stream_type {
         return std::make_unique<typed_state<state>>();
     }
 
-    [[nodiscard]] result<void> evolve(any_state& into, const recorded_event& stored) const override {
+    [[nodiscard]] result<void> evolve(any_state& into,
+                                      const recorded_event& stored) const override {
         auto decoded = decode_current<event, A>(stored.message.name, stored.message.payload);
         if (!decoded) return with_location(decoded.error(), stored.stream, stored.version);
         try {
@@ -102,8 +103,8 @@ class aggregate_type final : public stream_type {
             plan_effects(out, made.effects(), given_context.now);
             return out;
         } catch (const std::exception& e) {
-            return decide_failure{
-                detail::thrown_error(has_decided ? "evolve" : "decide", e.what()), has_decided};
+            return decide_failure{detail::thrown_error(has_decided ? "evolve" : "decide", e.what()),
+                                  has_decided};
         }
     }
 
@@ -135,9 +136,7 @@ class aggregate_type final : public stream_type {
     }
 
   private:
-    static state& value_of(any_state& from) {
-        return static_cast<typed_state<state>&>(from).value;
-    }
+    static state& value_of(any_state& from) { return static_cast<typed_state<state>&>(from).value; }
 };
 
 template <aggregate A>

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "tidemark/core/encoded.hpp"
 #include "tidemark/core/ids.hpp"
 #include "tidemark/core/version.hpp"
+
+#include <optional>
+#include <string>
 
 namespace tidemark {
 

@@ -1,15 +1,16 @@
 #pragma once
 
+#include "tidemark/eventstore/append.hpp"
+#include "tidemark/runtime/outcome.hpp"
+#include "tidemark/runtime/stream_type.hpp"
+
 #include <boost/asio/any_completion_handler.hpp>
+
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "tidemark/eventstore/append.hpp"
-#include "tidemark/runtime/outcome.hpp"
-#include "tidemark/runtime/stream_type.hpp"
 
 namespace tidemark {
 

@@ -18,16 +18,29 @@ command_fsm reach(st wanted, command_fsm::options options = {}) {
         for (auto input : inputs) fsm.step(input);
     };
     switch (wanted) {
-        case st::waiting: break;
-        case st::loading: walk({in::begin_cold}); break;
-        case st::deciding: walk({in::begin_warm}); break;
-        case st::appending: walk({in::begin_warm, in::decided_something}); break;
-        case st::held: walk({in::begin_warm, in::decided_nothing}); break;
-        case st::unknown: walk({in::begin_warm, in::decided_something, in::outcome_unknown}); break;
+        case st::waiting:
+            break;
+        case st::loading:
+            walk({in::begin_cold});
+            break;
+        case st::deciding:
+            walk({in::begin_warm});
+            break;
+        case st::appending:
+            walk({in::begin_warm, in::decided_something});
+            break;
+        case st::held:
+            walk({in::begin_warm, in::decided_nothing});
+            break;
+        case st::unknown:
+            walk({in::begin_warm, in::decided_something, in::outcome_unknown});
+            break;
         case st::resolving:
             walk({in::begin_warm, in::decided_something, in::deadline_passed});
             break;
-        case st::done: walk({in::deadline_passed}); break;
+        case st::done:
+            walk({in::deadline_passed});
+            break;
     }
     return fsm;
 }

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <string_view>
-
 #include "tidemark/async/executor.hpp"
 #include "tidemark/runtime/command_envelope.hpp"
 #include "tidemark/runtime/performer.hpp"
 #include "tidemark/runtime/stream_type.hpp"
+
+#include <string_view>
 
 namespace tidemark {
 

@@ -1,9 +1,9 @@
 // One attempt of each kind of effect: the part of `effect_runner` that does the work.
-#include <exception>
-#include <utility>
-
 #include "tidemark/async/timeout.hpp"
 #include "tidemark/runtime/effect_runner.hpp"
+
+#include <exception>
+#include <utility>
 
 namespace tidemark {
 
@@ -15,6 +15,20 @@ error no_store(const stream_id& stream) {
     return error{errc::not_found, "no store of category \"" + std::string{stream.category()} +
                                       "\" is registered (stream " + stream.text() +
                                       "); register it with runtime.store<…>()"};
+}
+
+/// A saga hears of every answer, also of an empty one, and must know which step it answers.
+result<std::unique_ptr<any_command>> answer_of_request(
+    const held_effect& held, const std::optional<encoded_message>& told) {
+    answer first;
+    first.stream = held.work.source;
+    std::vector<recorded_event> messages;
+    if (told) {
+        recorded_event message;
+        message.message = *told;
+        messages.push_back(std::move(message));
+    }
+    return held.source_type->answer_command(held.work, first, messages);
 }
 
 awaitable<void> perform_into(
@@ -33,16 +47,20 @@ awaitable<void> perform_into(
 effect_runner::attempt_end effect_runner::judged(const error& why) {
     using kind = attempt_end::kind;
     switch (why.code()) {
-        case errc::stale: return {kind::lost, why};
+        case errc::stale:
+            return {kind::lost, why};
         case errc::shutting_down:
-        case errc::overloaded: return {kind::not_begun, why};
+        case errc::overloaded:
+            return {kind::not_begun, why};
         case errc::unknown_message:
         case errc::malformed_payload:
         case errc::key_reused:
         case errc::too_large:
         case errc::not_found:
-        case errc::invalid_argument: return {kind::hopeless, why};
-        default: return {kind::failed, why};
+        case errc::invalid_argument:
+            return {kind::hopeless, why};
+        default:
+            return {kind::failed, why};
     }
 }
 
@@ -63,10 +81,14 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt(const held_effect& 
                                                              const effect_options& options) {
     if (held.source_type == nullptr) co_return judged(no_store(held.work.source));
     switch (held.work.effect.kind) {
-        case effect_kind::send: co_return co_await attempt_send(held, options);
-        case effect_kind::request: co_return co_await attempt_request(held, options);
-        case effect_kind::settle: co_return co_await attempt_settle(held, options);
-        case effect_kind::timer: co_return co_await attempt_timer(held, options);
+        case effect_kind::send:
+            co_return co_await attempt_send(held, options);
+        case effect_kind::request:
+            co_return co_await attempt_request(held, options);
+        case effect_kind::settle:
+            co_return co_await attempt_settle(held, options);
+        case effect_kind::timer:
+            co_return co_await attempt_timer(held, options);
     }
     co_return attempt_end{};
 }
@@ -88,7 +110,8 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt_send(const held_eff
         co_return co_await bring_answer(held, std::move(*told.told), std::move(nothing));
     }
     using kind = attempt_end::kind;
-    if (told.outcome.is_repeated()) co_return attempt_end{kind::to_complete, error{errc::stale, ""}};
+    if (told.outcome.is_repeated())
+        co_return attempt_end{kind::to_complete, error{errc::stale, ""}};
     co_return attempt_end{};
 }
 
@@ -116,8 +139,12 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt_request(
         co_return end;
     }
     using kind = attempt_end::kind;
-    if (!answered->has_value()) co_return attempt_end{kind::to_complete, error{errc::stale, ""}};
-    auto command = held.source_type->decode_command(**answered);
+    const bool is_awaited = held.source_type->wants_answers();
+    if (!is_awaited && !answered->has_value()) {
+        co_return attempt_end{kind::to_complete, error{errc::stale, ""}};
+    }
+    auto command = is_awaited ? answer_of_request(held, *answered)
+                              : held.source_type->decode_command(**answered);
     if (!command) co_return judged(command.error());
     std::vector<message_id> nothing;
     co_return co_await deliver_back(held, std::move(*command), std::move(nothing));
@@ -125,8 +152,8 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt_request(
 
 /// Refuses the send for ever under its own command id, or finds the answer it was given. Goes past
 /// the target's live instance on purpose: no version changes.
-awaitable<effect_runner::attempt_end> effect_runner::attempt_settle(
-    const held_effect& held, const effect_options& options) {
+awaitable<effect_runner::attempt_end> effect_runner::attempt_settle(const held_effect& held,
+                                                                    const effect_options& options) {
     const auto& effect = held.work.effect;
     append_request refusal;
     refusal.stream = effect.target;
@@ -135,7 +162,7 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt_settle(
                                      .id = options.settles.to_string(),
                                      .payload_hash = payload_hash(effect.message),
                                      .outcome = answer::kind::refused,
-                                     .reason = "tidemark.settled",
+                                     .reason = std::string{settled_reason},
                                      .message = "refused by its saga before it was decided"};
     auto batch = std::make_shared<std::vector<append_request>>();
     batch->push_back(std::move(refusal));
@@ -145,7 +172,7 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt_settle(
     answer first;
     first.outcome = answer::kind::refused;
     first.stream = effect.target;
-    first.reason = "tidemark.settled";
+    first.reason = settled_reason;
     if (auto* known = std::get_if<append_answered>(&outcome)) first = std::move(known->first);
     std::vector<message_id> closes{options.settles};
     co_return co_await bring_answer(held, std::move(first), std::move(closes));
@@ -161,7 +188,8 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt_timer(const held_ef
     auto told = co_await router_.deliver(work.source, std::move(envelope));
     if (told.outcome.is_error()) co_return judged(told.outcome.error());
     using kind = attempt_end::kind;
-    if (told.outcome.is_repeated()) co_return attempt_end{kind::to_complete, error{errc::stale, ""}};
+    if (told.outcome.is_repeated())
+        co_return attempt_end{kind::to_complete, error{errc::stale, ""}};
     co_return attempt_end{};
 }
 
@@ -189,8 +217,7 @@ awaitable<effect_runner::attempt_end> effect_runner::bring_answer(const held_eff
 }
 
 awaitable<effect_runner::attempt_end> effect_runner::deliver_back(
-    const held_effect& held, std::unique_ptr<any_command> command,
-    std::vector<message_id> closes) {
+    const held_effect& held, std::unique_ptr<any_command> command, std::vector<message_id> closes) {
     auto envelope = envelope_for(held, std::move(command), shard_.options().deadline);
     const auto text = held.work.effect.id.to_string();
     envelope.id = message_id::derive({"answer", text});
@@ -200,7 +227,8 @@ awaitable<effect_runner::attempt_end> effect_runner::deliver_back(
     auto told = co_await router_.deliver(held.work.source, std::move(envelope));
     if (told.outcome.is_error()) co_return judged(told.outcome.error());
     using kind = attempt_end::kind;
-    if (told.outcome.is_repeated()) co_return attempt_end{kind::to_complete, error{errc::stale, ""}};
+    if (told.outcome.is_repeated())
+        co_return attempt_end{kind::to_complete, error{errc::stale, ""}};
     co_return attempt_end{};
 }
 

@@ -22,4 +22,8 @@ message_id effect_key(const stream_id& stream, message_id command, version decid
     return message_id::derive({"effect", stream.text(), command.to_string(), leaf});
 }
 
+message_id timer_generation(const stream_id& stream, std::string_view name, message_id command) {
+    return message_id::derive({"timer", stream.text(), name, command.to_string()});
+}
+
 }  // namespace tidemark

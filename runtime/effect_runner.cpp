@@ -1,10 +1,10 @@
 #include "tidemark/runtime/effect_runner.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/observability/log.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace tidemark {
 
@@ -72,8 +72,8 @@ awaitable<void> effect_runner::claim_due() {
     effect_log::claim_request wanted;
     wanted.owner = shard_.owner();
     wanted.lease = shard_.options().lease;
-    wanted.limit = std::min<std::size_t>(
-        shard_.options().effect_concurrency - running_.size(), 256);
+    wanted.limit =
+        std::min<std::size_t>(shard_.options().effect_concurrency - running_.size(), 256);
     auto page = co_await shard_.events().claim(std::move(wanted));
     if (!page) {
         log::warn("effects not claimed", {"reason", page.error().message()});
@@ -93,9 +93,10 @@ awaitable<void> effect_runner::pause_until_due() {
     const auto until = next_due_ == instant::max() ? shard_.options().effect_poll
                                                    : std::max(next_due_ - now, duration{0});
     // At the bound there is nothing to do until something ends, and that wakes.
-    const auto span = has_room() ? std::min(until, shard_.options().effect_poll)
-                                 : shard_.options().effect_poll;
-    co_await wake_.wait_for(shard_.world(), std::max(span, duration{1}));
+    const auto span =
+        has_room() ? std::min(until, shard_.options().effect_poll) : shard_.options().effect_poll;
+    const auto pause = std::max(span, duration{1});
+    co_await wake_.wait_for(shard_.world(), pause);
 }
 
 awaitable<void> effect_runner::renew() {
@@ -105,8 +106,8 @@ awaitable<void> effect_runner::renew() {
         std::vector<effect_claim> held;
         held.reserve(running_.size());
         for (const auto& [id, token] : running_) held.push_back({id, token});
-        auto lost = co_await shard_.events().renew(shard_.owner(), std::move(held),
-                                                   shard_.options().lease);
+        auto lost =
+            co_await shard_.events().renew(shard_.owner(), std::move(held), shard_.options().lease);
         if (!lost) log::warn("leases not renewed", {"reason", lost.error().message()});
     }
 }
@@ -116,17 +117,20 @@ awaitable<void> effect_runner::run(held_effect held) {
     auto options = decode_effect_options(held.work.effect.options);
     attempt_end end{attempt_end::kind::hopeless, error{errc::malformed_payload, ""}};
     if (options) {
-        end = co_await attempt(held, *options);
+        auto attempted = co_await attempt(held, *options);
+        end = std::move(attempted);
     } else {
         end.why = options.error();
     }
     const effect_options used = options ? *options : effect_options{};
-    const bool is_retried = end.what == attempt_end::kind::failed &&
-                            held.work.attempt < used.attempts;
+    const bool is_retried =
+        end.what == attempt_end::kind::failed && held.work.attempt < used.attempts;
     const bool is_parked = !is_retried && (end.what == attempt_end::kind::failed ||
                                            end.what == attempt_end::kind::hopeless);
     shard_.metrics().effect(held.work.effect.message.name,
-                            is_parked ? "parked" : is_retried ? "retried" : "done",
+                            is_parked    ? "parked"
+                            : is_retried ? "retried"
+                                         : "done",
                             shard_.steady() - began);
     co_await end_attempt(held, used, std::move(end));
     running_.erase(held.work.effect.id);
@@ -169,8 +173,8 @@ awaitable<void> effect_runner::try_again_or_park(const held_effect& held,
     const auto& effect = held.work.effect;
     const completion token{effect.id, held.work.token};
     const std::string code{to_string(end.why.code())};
-    const bool is_last = end.what == attempt_end::kind::hopeless ||
-                         held.work.attempt >= options.attempts;
+    const bool is_last =
+        end.what == attempt_end::kind::hopeless || held.work.attempt >= options.attempts;
     if (is_last) {
         log::error("effect parked as dead letter", {"effect", effect.id.to_string()},
                    {"source", held.work.source.text()}, {"name", effect.message.name},
@@ -181,9 +185,8 @@ awaitable<void> effect_runner::try_again_or_park(const held_effect& held,
         co_return;
     }
     const auto due = shard_.world().clock().now() + retry_delay(held, options);
-    log::debug("effect retried", {"effect", effect.id.to_string()},
-               {"name", effect.message.name}, {"attempt", held.work.attempt},
-               {"reason", end.why.message()});
+    log::debug("effect retried", {"effect", effect.id.to_string()}, {"name", effect.message.name},
+               {"attempt", held.work.attempt}, {"reason", end.why.message()});
     shard_.metrics().retry("effect", "scheduled");
     auto kept = co_await shard_.events().retry_later(token, due, code, end.why.message());
     if (!kept) {

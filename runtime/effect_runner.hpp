@@ -1,14 +1,14 @@
 #pragma once
 
-#include <map>
-#include <memory>
-#include <vector>
-
 #include "tidemark/async/event.hpp"
 #include "tidemark/async/gate.hpp"
 #include "tidemark/runtime/command_router.hpp"
 #include "tidemark/runtime/effect_options.hpp"
 #include "tidemark/runtime/shard_runtime.hpp"
+
+#include <map>
+#include <memory>
+#include <vector>
 
 namespace tidemark {
 

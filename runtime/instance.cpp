@@ -1,12 +1,12 @@
 #include "tidemark/runtime/instance.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include "tidemark/core/assert.hpp"
 #include "tidemark/core/planted.hpp"
 #include "tidemark/runtime/effect_options.hpp"
 #include "tidemark/runtime/shard_runtime.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace tidemark {
 
@@ -34,10 +34,11 @@ void instance::submit(command_envelope envelope) {
         return;
     }
     if (waiting_.size() >= shard_.options().mailbox_max) {
-        answer_failed(*e, error{errc::overloaded, "mailbox of " + id_.text() + " holds " +
-                                                      std::to_string(waiting_.size()) +
-                                                      " commands (runtime.mailbox_max); try again "
-                                                      "later or spread the load over more streams"});
+        answer_failed(*e,
+                      error{errc::overloaded, "mailbox of " + id_.text() + " holds " +
+                                                  std::to_string(waiting_.size()) +
+                                                  " commands (runtime.mailbox_max); try again "
+                                                  "later or spread the load over more streams"});
         return;
     }
     waiting_.push_back(std::move(e));
@@ -116,8 +117,8 @@ bool instance::meets_expected(entry_ptr& e) {
     return false;
 }
 
-/// The caller's version is wrong, but a repeated key must hear its first answer before any conflict:
-/// the event store judges both, by an append that can never be stored.
+/// The caller's version is wrong, but a repeated key must hear its first answer before any
+/// conflict: the event store judges both, by an append that can never be stored.
 void instance::probe(entry_ptr e) {
     auto& fsm = e->fsm;
     if (fsm.at() == command_fsm::state::loading) fsm.step(fsm_input::loaded);
@@ -125,13 +126,15 @@ void instance::probe(entry_ptr e) {
     fsm.step(fsm_input::decided_something);
     append_request request;
     request.stream = id_;
-    request.expected = expected_version::exactly(*e->envelope.expected, message_id::derive({"none"}));
+    request.expected =
+        expected_version::exactly(*e->envelope.expected, message_id::derive({"none"}));
     if (!e->envelope.scope.empty()) {
-        request.command = command_record{.scope = e->envelope.scope,
-                                         .id = e->envelope.key,
-                                         .payload_hash = payload_hash(e->envelope.command->encode()),
-                                         .reason = {},
-                                         .message = {}};
+        request.command =
+            command_record{.scope = e->envelope.scope,
+                           .id = e->envelope.key,
+                           .payload_hash = payload_hash(e->envelope.command->encode()),
+                           .reason = {},
+                           .message = {}};
     }
     e->version_before = e->version_after = version_;
     fly(std::move(e));
@@ -165,8 +168,8 @@ void instance::decide(entry_ptr e) {
 
 void instance::append(entry_ptr e, decided made) {
     const auto& env = e->envelope;
-    const bool is_recorded = !env.scope.empty() &&
-                             !(e->refused && planted::is(planted::bug::refusals_not_stored));
+    const bool is_recorded =
+        !env.scope.empty() && !(e->refused && planted::is(planted::bug::refusals_not_stored));
     const bool carries = !env.completes.empty() || !env.fires.empty() || !env.consumed.empty() ||
                          !env.closes.empty();
     if (made.is_empty() && !is_recorded && !carries && !shard_.events().is_shared()) {
@@ -247,8 +250,7 @@ void instance::plan_effects(append_request& request, const entry& e, decided& ma
         request.effects.push_back(std::move(effect));
     }
     for (auto& planned : made.timers_set) {
-        const auto generation =
-            message_id::derive({"timer", id_.text(), planned.name, e.envelope.id.to_string()});
+        const auto generation = timer_generation(id_, planned.name, e.envelope.id);
         request.timers_set.push_back({std::move(planned.name), generation, planned.due,
                                       std::move(planned.message), std::move(planned.options),
                                       request.trace});

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <cstdint>
-#include <deque>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "tidemark/eventstore/event_store.hpp"
 #include "tidemark/runtime/command_envelope.hpp"
 #include "tidemark/runtime/command_fsm.hpp"
 #include "tidemark/runtime/options.hpp"
 #include "tidemark/runtime/stream_type.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace tidemark {
 

@@ -1,10 +1,10 @@
 // What happens when the event store has answered: the second half of `instance`.
-#include <algorithm>
-#include <utility>
-
 #include "tidemark/core/assert.hpp"
 #include "tidemark/runtime/instance.hpp"
 #include "tidemark/runtime/shard_runtime.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace tidemark {
 
@@ -53,11 +53,13 @@ void instance::settle_front() {
     while (!flight_.empty()) {
         auto& front = *flight_.front();
         const bool waits = front.fsm.at() == command_fsm::state::held || front.fsm.is_answered();
-        if (!front.outcome && !(waits && !front.sent && front.fsm.at() != command_fsm::state::resolving)) {
+        if (!front.outcome &&
+            !(waits && !front.sent && front.fsm.at() != command_fsm::state::resolving)) {
             break;
         }
         if (!settle(front)) break;
-        if (front.fsm.at() == command_fsm::state::waiting) redo_.push_back(std::move(flight_.front()));
+        if (front.fsm.at() == command_fsm::state::waiting)
+            redo_.push_back(std::move(flight_.front()));
         flight_.pop_front();
     }
     if (flight_.empty()) landed();
@@ -68,8 +70,8 @@ void instance::settle_front() {
 bool instance::settle(entry& front) {
     if (!front.outcome) {  // held, or held and already told of its deadline
         if (front.fsm.at() == command_fsm::state::held) {
-            answer_action(front, front.fsm.step(is_doomed_ ? fsm_input::undone
-                                                           : fsm_input::released));
+            answer_action(front,
+                          front.fsm.step(is_doomed_ ? fsm_input::undone : fsm_input::released));
         }
         return true;
     }
@@ -117,8 +119,9 @@ void instance::fell_through(entry& front) {
         shard_.metrics().append_conflict(type_.category());
         const auto action = front.fsm.step(was_doomed ? fsm_input::undone : fsm_input::conflict);
         if (action == fsm_action::reply_conflict) {
-            answer(front, tidemark::outcome{front.envelope.id,
-                                            conflict_error(id_, front.fsm.conflicts(), lost->head)});
+            answer(front,
+                   tidemark::outcome{front.envelope.id,
+                                     conflict_error(id_, front.fsm.conflicts(), lost->head)});
         }
         front.outcome.reset();
         return;
@@ -126,11 +129,11 @@ void instance::fell_through(entry& front) {
     if (const auto* known = std::get_if<append_answered>(&*front.outcome)) {
         if (front.fsm.step(fsm_input::answered) == fsm_action::reply_answered) {
             const auto& first = known->first;
-            auto told = first.outcome == answer::kind::refused
-                            ? tidemark::outcome{front.envelope.id,
-                                                refusal{first.reason, first.message}}
-                            : tidemark::outcome{front.envelope.id,
-                                                receipt{first.last_version, first.position}};
+            auto told =
+                first.outcome == answer::kind::refused
+                    ? tidemark::outcome{front.envelope.id, refusal{first.reason, first.message}}
+                    : tidemark::outcome{front.envelope.id,
+                                        receipt{first.last_version, first.position}};
             told.mark_repeated();
             answer(front, std::move(told), first);
         }
@@ -174,7 +177,8 @@ void instance::answer_action(entry& e, command_fsm::action action) {
                           e.envelope.id,
                           error{errc::unknown_outcome,
                                 "the deadline of the call ended while the command was being "
-                                "stored; ask for command " + e.envelope.id.to_string()}});
+                                "stored; ask for command " +
+                                    e.envelope.id.to_string()}});
             break;
         case fsm_action::reply_decided:
             if (e.refused) {
@@ -183,7 +187,8 @@ void instance::answer_action(entry& e, command_fsm::action action) {
                 answer(e, tidemark::outcome{e.envelope.id, receipt{e.version_before, {}}});
             }
             break;
-        default: break;
+        default:
+            break;
     }
 }
 

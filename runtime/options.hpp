@@ -1,10 +1,10 @@
 #pragma once
 
+#include "tidemark/core/version.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
-
-#include "tidemark/core/version.hpp"
 
 namespace tidemark {
 

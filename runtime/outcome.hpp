@@ -1,11 +1,11 @@
 #pragma once
 
-#include <string>
-#include <variant>
-
 #include "tidemark/core/error.hpp"
 #include "tidemark/core/ids.hpp"
 #include "tidemark/core/version.hpp"
+
+#include <string>
+#include <variant>
 
 namespace tidemark {
 
@@ -32,14 +32,15 @@ class [[nodiscard]] outcome {
   public:
     outcome(message_id command, tidemark::receipt committed)
         : command_{command}, value_{committed} {}
-    outcome(message_id command, refusal refused)
-        : command_{command}, value_{std::move(refused)} {}
+    outcome(message_id command, refusal refused) : command_{command}, value_{std::move(refused)} {}
     outcome(message_id command, tidemark::error failed)
         : command_{command}, value_{std::move(failed)} {}
 
     /// Committed.
     [[nodiscard]] explicit operator bool() const { return is_committed(); }
-    [[nodiscard]] bool is_committed() const { return std::holds_alternative<tidemark::receipt>(value_); }
+    [[nodiscard]] bool is_committed() const {
+        return std::holds_alternative<tidemark::receipt>(value_);
+    }
     [[nodiscard]] bool is_refused() const { return std::holds_alternative<refusal>(value_); }
     [[nodiscard]] bool is_error() const { return std::holds_alternative<tidemark::error>(value_); }
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
-#include <optional>
-
 #include "tidemark/async/executor.hpp"
 #include "tidemark/core/encoded.hpp"
 #include "tidemark/core/error.hpp"
 #include "tidemark/core/ids.hpp"
+
+#include <functional>
+#include <optional>
 
 namespace tidemark {
 

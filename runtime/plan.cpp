@@ -1,9 +1,9 @@
 #include "tidemark/runtime/plan.hpp"
 
+#include "tidemark/codec/json_codec.hpp"
+
 #include <map>
 #include <set>
-
-#include "tidemark/codec/json_codec.hpp"
 
 namespace tidemark {
 

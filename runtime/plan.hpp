@@ -1,12 +1,12 @@
 #pragma once
 
-#include <vector>
-
 #include "tidemark/core/context.hpp"
 #include "tidemark/core/effect.hpp"
 #include "tidemark/core/version.hpp"
 #include "tidemark/runtime/effect_options.hpp"
 #include "tidemark/runtime/stream_type.hpp"
+
+#include <vector>
 
 namespace tidemark {
 

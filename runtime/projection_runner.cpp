@@ -1,12 +1,12 @@
 #include "tidemark/runtime/projection_runner.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include "tidemark/async/backoff.hpp"
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/core/planted.hpp"
 #include "tidemark/observability/log.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace tidemark {
 
@@ -102,10 +102,10 @@ awaitable<result<void>> projection_runner::open(feed& into) {
     if (!status) co_return status.error();
     incarnation_ = status->incarnation;
     if (!kept->incarnation.is_none() && kept->incarnation != incarnation_) {
-        co_return error{errc::foreign_log,
-                        "projection " + into.model + " was built from log " +
-                            kept->incarnation.to_string() + ", but this is log " +
-                            incarnation_.to_string() + "; rebuild it"};
+        co_return error{errc::foreign_log, "projection " + into.model + " was built from log " +
+                                               kept->incarnation.to_string() +
+                                               ", but this is log " + incarnation_.to_string() +
+                                               "; rebuild it"};
     }
     into.at = *kept;
     {
@@ -158,7 +158,8 @@ awaitable<projection_runner::step_end> projection_runner::step(feed& into,
         if (kept) co_return step_end::moved;
     }
     if (!applied) {
-        co_await failed(into, applied.error(), culprit < heard.size() ? &heard[culprit] : nullptr);
+        const auto* at_fault = culprit < heard.size() ? &heard[culprit] : nullptr;
+        co_await failed(into, applied.error(), at_fault);
         co_return step_end::failed;
     }
     into.failures = 0;
@@ -207,9 +208,8 @@ awaitable<void> projection_runner::failed(feed& into, const error& why,
     std::string reason = why.message();
     if (culprit != nullptr) {
         reason = "event " + culprit->message.name + " at position " +
-                 std::to_string(culprit->position.value()) + " (stream " +
-                 culprit->stream.text() + ", version " +
-                 std::to_string(culprit->version.value()) + "): " + reason;
+                 std::to_string(culprit->position.value()) + " (stream " + culprit->stream.text() +
+                 ", version " + std::to_string(culprit->version.value()) + "): " + reason;
     }
     log::error("projection failed", {"projection", into.model}, {"reason", reason},
                {"failures", into.failures});

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "tidemark/async/event.hpp"
 #include "tidemark/async/gate.hpp"
 #include "tidemark/eventstore/storage.hpp"
 #include "tidemark/observability/catalog.hpp"
 #include "tidemark/runtime/projection_type.hpp"
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace tidemark {
 
@@ -48,7 +48,8 @@ class projection_runner {
     [[nodiscard]] awaitable<step_end> step(feed& into, std::optional<position> until);
     [[nodiscard]] awaitable<result<event_page>> read(const feed& from,
                                                      std::optional<position> until);
-    [[nodiscard]] awaitable<result<void>> apply(feed& into, const std::vector<recorded_event>& events,
+    [[nodiscard]] awaitable<result<void>> apply(feed& into,
+                                                const std::vector<recorded_event>& events,
                                                 position seen, std::size_t& culprit);
     [[nodiscard]] awaitable<void> failed(feed& into, const error& why,
                                          const recorded_event* culprit);

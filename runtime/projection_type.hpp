@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/core/error.hpp"
+#include "tidemark/eventstore/read_model.hpp"
+#include "tidemark/eventstore/recorded_event.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "tidemark/core/error.hpp"
-#include "tidemark/eventstore/read_model.hpp"
-#include "tidemark/eventstore/recorded_event.hpp"
 
 namespace tidemark {
 

@@ -1,15 +1,15 @@
 #pragma once
 
+#include "tidemark/codec/upcast.hpp"
+#include "tidemark/core/projection.hpp"
+#include "tidemark/runtime/aggregate_type.hpp"
+#include "tidemark/runtime/projection_type.hpp"
+
 #include <exception>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "tidemark/codec/upcast.hpp"
-#include "tidemark/core/projection.hpp"
-#include "tidemark/runtime/aggregate_type.hpp"
-#include "tidemark/runtime/projection_type.hpp"
 
 namespace tidemark {
 
@@ -47,16 +47,15 @@ class projection_type_of final : public projection_type {
     template <class Source>
     static bool from(read_model& model, const recorded_event& stored, result<void>& out) {
         if (stored.stream.category() != Source::category) return false;
-        auto decoded =
-            decode_current<typename Source::event, Source>(stored.message.name,
-                                                           stored.message.payload);
+        auto decoded = decode_current<typename Source::event, Source>(stored.message.name,
+                                                                      stored.message.payload);
         if (!decoded) {
             out = with_location(decoded.error(), stored.stream, stored.version);
             return true;
         }
-        const event_context context{stored.position,    stored.stream,
-                                    stored.version,     stored.id,
-                                    stored.recorded_at, stored.trace.correlation,
+        const event_context context{stored.position,       stored.stream,
+                                    stored.version,        stored.id,
+                                    stored.recorded_at,    stored.trace.correlation,
                                     stored.trace.causation};
         std::visit(
             [&](const auto& event) {

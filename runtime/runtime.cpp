@@ -1,13 +1,14 @@
 #include "tidemark/runtime/runtime.hpp"
 
-#include <algorithm>
+#include "tidemark/observability/log.hpp"
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <stdexcept>
 
-#include "tidemark/observability/log.hpp"
+#include <algorithm>
+#include <stdexcept>
 
 namespace tidemark {
 
@@ -56,15 +57,14 @@ void runtime::add_store(std::unique_ptr<stream_type> type, store_options options
                                    known->second + "\" and \"" + category + "\""};
         }
     }
-    const auto [place, is_fresh] =
-        stores_.emplace(category, registered{std::move(type), options});
+    const auto [place, is_fresh] = stores_.emplace(category, registered{std::move(type), options});
     if (!is_fresh) throw std::logic_error{"category \"" + category + "\" is registered twice"};
 }
 
 void runtime::add_projection(std::unique_ptr<projection_type> type, projection_options options) {
     const auto shard = projections_.size() % execution_.shard_count();
-    projections_.push_back(std::make_unique<projection_runner>(
-        execution_, shard, events_, std::move(type), options, metrics_));
+    projections_.push_back(std::make_unique<projection_runner>(execution_, shard, events_,
+                                                               std::move(type), options, metrics_));
 }
 
 void runtime::add_performer(std::string request, erased_performer performer) {
@@ -108,7 +108,8 @@ awaitable<command_result> runtime::deliver(stream_id to, command_envelope envelo
         auto& shard = *shards_[shard_of(stream)];
         if (found == stores_.end()) {
             const auto command = sent.id;
-            shard.reply(sent, command_result{outcome{command, no_such_category(stream)}, {}, false});
+            shard.reply(sent,
+                        command_result{outcome{command, no_such_category(stream)}, {}, false});
             return;
         }
         const auto* known = &found->second;
@@ -138,9 +139,10 @@ awaitable<outcome> runtime::call_stream(stream_id to, std::unique_ptr<any_comman
     envelope.deadline = execution_.clock().steady() + how.span().value_or(options_.deadline);
     const auto id = envelope.id;
     if (!to.is_valid()) {
-        co_return outcome{id, error{errc::invalid_argument,
-                                    "\"" + to.text() + "\" is no stream id: category-id, at most "
-                                                       "255 bytes of printable UTF-8"}};
+        co_return outcome{
+            id, error{errc::invalid_argument, "\"" + to.text() +
+                                                  "\" is no stream id: category-id, at most "
+                                                  "255 bytes of printable UTF-8"}};
     }
     if (is_draining_) {
         co_return outcome{id, error{errc::shutting_down,

@@ -1,14 +1,5 @@
 #pragma once
 
-#include <atomic>
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "tidemark/async/executor.hpp"
 #include "tidemark/eventbus/event_bus.hpp"
 #include "tidemark/eventstore/storage.hpp"
@@ -19,6 +10,15 @@
 #include "tidemark/runtime/projection_type_of.hpp"
 #include "tidemark/runtime/shard_runtime.hpp"
 #include "tidemark/runtime/store.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace tidemark {
 
@@ -65,7 +65,8 @@ class runtime final : public command_router {
     /// Takes no new commands, lets what is in flight end for at most `options.drain`, then stops
     /// projections and relays. Says what was drained.
     struct drained {
-        /// False: the time was up before everything had ended; what is left goes on after a restart.
+        /// False: the time was up before everything had ended; what is left goes on after a
+        /// restart.
         bool is_complete = true;
         std::uint64_t commands = 0;
         std::uint64_t effects = 0;
@@ -91,8 +92,7 @@ class runtime final : public command_router {
         std::string name;
         std::string state;
     };
-    [[nodiscard]] awaitable<result<state_at>> state_of(stream_id stream,
-                                                       std::optional<version> at);
+    [[nodiscard]] awaitable<result<state_at>> state_of(stream_id stream, std::optional<version> at);
     /// True once the named projection has seen `at`, false after `span`; `not_found` for a name
     /// that is not registered.
     [[nodiscard]] awaitable<result<bool>> wait_for(std::string projection, position at,

@@ -1,10 +1,10 @@
 // Draining, and what operators see: the part of `runtime` beside its main path.
+#include "tidemark/observability/log.hpp"
+#include "tidemark/runtime/runtime.hpp"
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include "tidemark/observability/log.hpp"
-#include "tidemark/runtime/runtime.hpp"
 
 namespace tidemark {
 
@@ -106,7 +106,8 @@ awaitable<runtime::drained> runtime::drain() {
         std::function<void()> hushing = std::move(hush);
         co_await on_shard(i, std::move(hushing));
     }
-    out.unfinished = co_await wait_until_idle(began + options_.drain);
+    const auto left = co_await wait_until_idle(began + options_.drain);
+    out.unfinished = left;
     out.is_complete = out.unfinished == 0;
     if (out.is_complete) co_await close_shards();
     for (auto& projection : projections_) co_await projection->stop();

@@ -1,9 +1,9 @@
 // Reading streams and writing snapshots: the part of `shard_runtime` that waits for the store.
-#include <utility>
-
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/observability/log.hpp"
 #include "tidemark/runtime/shard_runtime.hpp"
+
+#include <utility>
 
 namespace tidemark {
 
@@ -12,10 +12,9 @@ namespace {
 constexpr std::size_t snapshots_in_flight_max = 16;
 
 error quarantine_error(const stream_id& stream, version at, const error& why) {
-    return error{errc::quarantined,
-                 "stream " + stream.text() + " cannot be folded at version " +
-                     std::to_string(at.value()) + ": " + why.message() +
-                     "; mend the event's upcaster or `evolve`, then restart"};
+    return error{errc::quarantined, "stream " + stream.text() + " cannot be folded at version " +
+                                        std::to_string(at.value()) + ": " + why.message() +
+                                        "; mend the event's upcaster or `evolve`, then restart"};
 }
 
 }  // namespace
@@ -61,7 +60,8 @@ awaitable<result<loaded_stream>> shard_runtime::fold_stream(const instance& who,
 
 /// A snapshot that cannot be read is ignored, never fatal: the events are the truth.
 awaitable<result<void>> shard_runtime::read_snapshot(const instance& who, loaded_stream& into) {
-    auto found = co_await events_.latest_snapshot(who.id(), std::string{who.type().state_name()});
+    std::string name{who.type().state_name()};
+    auto found = co_await events_.latest_snapshot(who.id(), std::move(name));
     if (!found) co_return found.error();
     if (!*found) co_return result<void>{};
     auto& kept = **found;

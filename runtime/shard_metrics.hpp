@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/core/version.hpp"
+#include "tidemark/observability/catalog.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
-
-#include "tidemark/core/version.hpp"
-#include "tidemark/observability/catalog.hpp"
 
 namespace tidemark {
 

@@ -1,16 +1,17 @@
 #include "tidemark/runtime/shard_runtime.hpp"
 
-#include <algorithm>
+#include "tidemark/async/spawn.hpp"
+#include "tidemark/core/assert.hpp"
+#include "tidemark/observability/log.hpp"
+
 #include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
-#include <utility>
 
-#include "tidemark/async/spawn.hpp"
-#include "tidemark/core/assert.hpp"
-#include "tidemark/observability/log.hpp"
+#include <algorithm>
+#include <utility>
 
 namespace tidemark {
 

@@ -1,5 +1,12 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/async/gate.hpp"
+#include "tidemark/eventstore/storage.hpp"
+#include "tidemark/runtime/instance.hpp"
+#include "tidemark/runtime/options.hpp"
+#include "tidemark/runtime/shard_metrics.hpp"
+
 #include <functional>
 #include <list>
 #include <map>
@@ -8,13 +15,6 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/async/gate.hpp"
-#include "tidemark/eventstore/storage.hpp"
-#include "tidemark/runtime/instance.hpp"
-#include "tidemark/runtime/shard_metrics.hpp"
-#include "tidemark/runtime/options.hpp"
 
 namespace tidemark {
 

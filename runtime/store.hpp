@@ -1,15 +1,15 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <utility>
-
 #include "tidemark/async/executor.hpp"
 #include "tidemark/core/ids.hpp"
 #include "tidemark/core/message.hpp"
 #include "tidemark/runtime/aggregate_type.hpp"
 #include "tidemark/runtime/call.hpp"
 #include "tidemark/runtime/outcome.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
 
 namespace tidemark {
 

@@ -1,17 +1,17 @@
 #include "tidemark/runtime/store.hpp"
 
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
+#include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/runtime/runtime.hpp"
+#include "tidemark/runtime/test_aggregates.hpp"
+
 #include <doctest/doctest.h>
 
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "tidemark/async/io.hpp"
-#include "tidemark/async/run.hpp"
-#include "tidemark/eventstore/memory_event_store.hpp"
-#include "tidemark/runtime/runtime.hpp"
-#include "tidemark/runtime/test_aggregates.hpp"
 
 using namespace tidemark;
 using namespace std::chrono_literals;

@@ -1,18 +1,18 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "tidemark/core/context.hpp"
 #include "tidemark/core/encoded.hpp"
 #include "tidemark/core/error.hpp"
 #include "tidemark/eventstore/effect_log.hpp"
 #include "tidemark/eventstore/recorded_event.hpp"
 #include "tidemark/runtime/outcome.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace tidemark {
 
@@ -101,7 +101,8 @@ class stream_type {
     [[nodiscard]] virtual result<std::unique_ptr<any_command>> decode_command(
         const encoded_message& message) const = 0;
     /// The command that brings the answer to one of its sends, settles or requests back
-    /// (`wants_answers` types only). `events` are what the command caused, if it was committed.
+    /// (`wants_answers` types only). `events` are what the command caused, if it was committed; of
+    /// a request, the message its performer answered, if any.
     [[nodiscard]] virtual result<std::unique_ptr<any_command>> answer_command(
         const claimed_effect& sent, const answer& first,
         const std::vector<recorded_event>& events) const;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "tidemark/core/core.hpp"
+#include "tidemark/eventbus/event_bus.hpp"
+
 #include <stdexcept>
 #include <string>
 #include <variant>
-
-#include "tidemark/core/core.hpp"
-#include "tidemark/eventbus/event_bus.hpp"
 
 /// Aggregates of the runtime's own tests.
 namespace store_test {
@@ -27,15 +27,21 @@ class unused_bus final : public tidemark::event_bus {
 struct counter {
     static constexpr std::string_view category = "counter";
 
-    struct add { int amount; };
+    struct add {
+        int amount;
+    };
     struct clear {};
     using command = std::variant<add, clear>;
 
-    struct added { int amount; };
+    struct added {
+        int amount;
+    };
     struct cleared {};
     using event = std::variant<added, cleared>;
 
-    struct state { int value; };
+    struct state {
+        int value;
+    };
 
     using decision = tidemark::decision<counter>;
     static decision decide(const state& s, const add& c) {
@@ -62,24 +68,51 @@ TIDEMARK_STATE(counter::state, "counter.state.v1", value)
 struct asker {
     static constexpr std::string_view category = "asker";
 
-    struct fetch { std::string what; };
+    struct fetch {
+        std::string what;
+    };
     using requests = tidemark::types<fetch>;
 
-    struct ask { std::string what; };
-    struct ask_in_order { std::string first; std::string second; };
-    struct pass_on { std::string counter; int amount; };
-    struct remind { std::string name; std::int64_t after_us; };
-    struct forget { std::string name; };
-    struct take { std::string answer; };
-    struct ring { std::string name; };
+    struct ask {
+        std::string what;
+    };
+    struct ask_in_order {
+        std::string first;
+        std::string second;
+    };
+    struct pass_on {
+        std::string counter;
+        int amount;
+    };
+    struct remind {
+        std::string name;
+        std::int64_t after_us;
+    };
+    struct forget {
+        std::string name;
+    };
+    struct take {
+        std::string answer;
+    };
+    struct ring {
+        std::string name;
+    };
     using command = std::variant<ask, ask_in_order, pass_on, remind, forget, take, ring>;
 
-    struct asked { std::string what; };
-    struct taken { std::string answer; };
-    struct rung { std::string name; };
+    struct asked {
+        std::string what;
+    };
+    struct taken {
+        std::string answer;
+    };
+    struct rung {
+        std::string name;
+    };
     using event = std::variant<asked, taken, rung>;
 
-    struct state { int taken; };
+    struct state {
+        int taken;
+    };
 
     using decision = tidemark::decision<asker>;
     static decision decide(const state&, const ask& c) {
@@ -103,7 +136,9 @@ struct asker {
     static void evolve(state&, const rung&) {}
 
     static tidemark::retry_policy quickly() {
-        return {.attempts_max = 3, .first = tidemark::duration{1000}, .factor = 2,
+        return {.attempts_max = 3,
+                .first = tidemark::duration{1000},
+                .factor = 2,
                 .cap = tidemark::duration{2000}};
     }
 };
