@@ -1,6 +1,8 @@
 #include "tidemark/eventstore/contract.hpp"
 
 #include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/eventstore/sqlite_event_store.hpp"
+#include "tidemark/eventstore/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -17,6 +19,16 @@ class memory_contract_store : public contract_store {
 
   private:
     memory_storage storage_{time};
+};
+
+class sqlite_contract_store : public contract_store {
+  public:
+    [[nodiscard]] storage& store() override { return *storage_; }
+
+  private:
+    temporary_folder folder_;
+    std::unique_ptr<sqlite_storage> storage_ =
+        sqlite_storage::open(time, {.path = folder_.file("tidemark.db")}).value();
 };
 
 template <class T>
@@ -78,6 +90,7 @@ effect_log::counts contract_store::count() { return unwrap(run(store().count()))
 const std::vector<contract_backend>& contract_backends() {
     static const std::vector<contract_backend> all{
         contract_backend{.name = "memory", .make = make<memory_contract_store>},
+        contract_backend{.name = "sqlite", .make = make<sqlite_contract_store>},
     };
     return all;
 }
