@@ -6,13 +6,14 @@ namespace tidemark {
 
 void enter_suspension(const executor& home, suspension& sleeper) {
     if (const auto* simulated = home.target<simulated_executor>()) {
-        simulated->shard().sleepers.push_back(&sleeper);
+        auto& sleepers = simulated->shard().sleepers;
+        sleeper.place_ = sleepers.insert(sleepers.end(), &sleeper);
     }
 }
 
 void leave_suspension(const executor& home, suspension& sleeper) {
     if (const auto* simulated = home.target<simulated_executor>()) {
-        simulated->shard().sleepers.remove(&sleeper);
+        simulated->shard().sleepers.erase(sleeper.place_);
     }
 }
 
