@@ -1,5 +1,8 @@
 #pragma once
 
+#include "tidemark/http/head_scanner.hpp"
+#include "tidemark/http/server.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -9,9 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "tidemark/http/head_scanner.hpp"
-#include "tidemark/http/server.hpp"
 
 namespace tidemark::http {
 

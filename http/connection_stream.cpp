@@ -1,4 +1,8 @@
 // How a connection writes an event stream.
+#include "tidemark/http/connection.hpp"
+#include "tidemark/http/server_state.hpp"
+#include "tidemark/http/wire.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -9,10 +13,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-
-#include "tidemark/http/connection.hpp"
-#include "tidemark/http/server_state.hpp"
-#include "tidemark/http/wire.hpp"
 
 namespace tidemark::http {
 
@@ -80,17 +80,18 @@ awaitable<bool> connection::write_events(response& reply) {
     out_.clear();
     const auto framing = is_chunked ? answer_framing::chunked : answer_framing::until_close;
     append_answer_head(out_, reply, {request_id_, owner_.date(), framing, true});
-    if (is_chunked) append_chunk(out_, opening);
-    else out_ += opening;
+    if (is_chunked)
+        append_chunk(out_, opening);
+    else
+        out_ += opening;
     enter(phase::streaming, owner_.options.limits.write_timeout);
     const bool is_open = co_await write(asio::buffer(out_));
     if (is_open) {
         watch_peer(stream);
         asio::co_spawn(owner_.on, produce(reply.events, stream),
                        asio::bind_cancellation_slot(
-                           made->stop.slot(),
-                           [stream, made, held = owner_.inside.try_enter()](
-                               const std::exception_ptr& failure) {
+                           made->stop.slot(), [stream, made, held = owner_.inside.try_enter()](
+                                                  const std::exception_ptr& failure) {
                                if (failure && stream->is_open()) {
                                    made->failure = text_of(failure);
                                    stream->close();
@@ -120,8 +121,10 @@ awaitable<bool> connection::pump(event_stream& stream, bool is_chunked) {
         auto bytes = co_await stream.take();
         if (bytes.empty()) co_return stream.is_complete();
         out_.clear();
-        if (is_chunked) append_chunk(out_, bytes);
-        else out_.swap(bytes);
+        if (is_chunked)
+            append_chunk(out_, bytes);
+        else
+            out_.swap(bytes);
         enter(phase::streaming, owner_.options.limits.write_timeout);
         const bool written = co_await write(asio::buffer(out_));
         if (!written) {

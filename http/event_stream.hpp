@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/async/event.hpp"
+#include "tidemark/async/executor.hpp"
+#include "tidemark/http/sse.hpp"
+
 #include <cstddef>
 #include <deque>
 #include <memory>
 #include <string>
-
-#include "tidemark/async/event.hpp"
-#include "tidemark/async/executor.hpp"
-#include "tidemark/http/sse.hpp"
 
 namespace tidemark::http {
 

@@ -1,10 +1,10 @@
 #include "tidemark/http/head_scanner.hpp"
 
+#include "tidemark/http/header_fields.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-
-#include "tidemark/http/header_fields.hpp"
 
 namespace tidemark::http {
 
@@ -39,8 +39,9 @@ bool head_scanner::is_too_long(std::size_t line_size, bool has_ended) const {
 
 head_scanner::state head_scanner::scan(std::string_view head) {
     if (scanned_ == 0 && !head.empty() && !is_token(head.substr(0, 1))) {
-        return refuse("bad_request", "the first byte does not begin a method; this port speaks "
-                                     "plain HTTP/1.1, not TLS");
+        return refuse("bad_request",
+                      "the first byte does not begin a method; this port speaks "
+                      "plain HTTP/1.1, not TLS");
     }
     while (true) {
         const auto end = head.find('\n', scanned_);
@@ -49,9 +50,10 @@ head_scanner::state head_scanner::scan(std::string_view head) {
         const auto size = (has_ended ? end : head.size()) - line_start_;
         if (is_too_long(has_ended && size > 0 ? size - 1 : size, has_ended)) {
             if (!has_request_line_) {
-                return refuse("target_too_long", "the request line is over " +
-                                                     std::to_string(limits_.request_line_bytes_max) +
-                                                     " bytes; shorten the target");
+                return refuse("target_too_long",
+                              "the request line is over " +
+                                  std::to_string(limits_.request_line_bytes_max) +
+                                  " bytes; shorten the target");
             }
             return refuse("headers_too_large", "the header block is over " +
                                                    std::to_string(limits_.header_bytes_max) +
@@ -127,9 +129,9 @@ head_scanner::state head_scanner::scan_field(std::string_view line) {
                                          " holds a control character");
     }
     if (++header_count_ > limits_.header_count_max) {
-        return refuse("headers_too_large", "there are over " +
-                                               std::to_string(limits_.header_count_max) +
-                                               " headers; send fewer");
+        return refuse(
+            "headers_too_large",
+            "there are over " + std::to_string(limits_.header_count_max) + " headers; send fewer");
     }
     if (value.starts_with(' ')) value.remove_prefix(1);
     return scan_known_field(line.substr(0, colon), value);

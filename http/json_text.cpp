@@ -9,12 +9,23 @@ namespace {
 void append_escaped(std::string& out, char c) {
     constexpr std::string_view digits = "0123456789abcdef";
     switch (c) {
-        case '"': out += "\\\""; return;
-        case '\\': out += "\\\\"; return;
-        case '\n': out += "\\n"; return;
-        case '\r': out += "\\r"; return;
-        case '\t': out += "\\t"; return;
-        default: break;
+        case '"':
+            out += "\\\"";
+            return;
+        case '\\':
+            out += "\\\\";
+            return;
+        case '\n':
+            out += "\\n";
+            return;
+        case '\r':
+            out += "\\r";
+            return;
+        case '\t':
+            out += "\\t";
+            return;
+        default:
+            break;
     }
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7f) {
@@ -34,8 +45,10 @@ void append_json_string(std::string& out, std::string_view text) {
         for (const auto c : text) append_escaped(out, c);
     } else {
         for (const auto c : text) {
-            if (static_cast<unsigned char>(c) < 0x80) append_escaped(out, c);
-            else out += "\xef\xbf\xbd";
+            if (static_cast<unsigned char>(c) < 0x80)
+                append_escaped(out, c);
+            else
+                out += "\xef\xbf\xbd";
         }
     }
     out += '"';

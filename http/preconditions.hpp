@@ -1,12 +1,12 @@
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "tidemark/core/error.hpp"
 #include "tidemark/core/version.hpp"
 #include "tidemark/http/request.hpp"
 #include "tidemark/http/response.hpp"
+
+#include <optional>
+#include <string>
 
 namespace tidemark::http {
 

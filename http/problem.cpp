@@ -1,9 +1,9 @@
 #include "tidemark/http/problem.hpp"
 
+#include "tidemark/http/json_text.hpp"
+
 #include <algorithm>
 #include <array>
-
-#include "tidemark/http/json_text.hpp"
 
 namespace tidemark::http {
 
@@ -55,28 +55,50 @@ const problem_kind* find_kind(std::string_view code) {
 
 std::string_view code_of(errc code) {
     switch (code) {
-        case errc::conflict: return "conflict";
-        case errc::overloaded: return "overloaded";
-        case errc::timed_out: return "timed_out";
-        case errc::unknown_outcome: return "unknown_outcome";
-        case errc::unavailable: return "unavailable";
-        case errc::stale: return "stale";
-        case errc::key_reused: return "key_reused";
-        case errc::unknown_message: return "unknown_message";
-        case errc::malformed_payload: return "malformed_payload";
-        case errc::quarantined: return "quarantined";
-        case errc::shutting_down: return "shutting_down";
-        case errc::invalid_argument: return "invalid_argument";
-        case errc::not_found: return "not_found";
-        case errc::io_error: return "io_error";
-        case errc::disk_full: return "disk_full";
-        case errc::corrupt: return "corrupt";
-        case errc::schema_mismatch: return "schema_mismatch";
-        case errc::locked: return "locked";
-        case errc::user_code_threw: return "user_code_threw";
-        case errc::too_large: return "too_large";
-        case errc::bad_setting: return "bad_setting";
-        case errc::foreign_log: return "foreign_log";
+        case errc::conflict:
+            return "conflict";
+        case errc::overloaded:
+            return "overloaded";
+        case errc::timed_out:
+            return "timed_out";
+        case errc::unknown_outcome:
+            return "unknown_outcome";
+        case errc::unavailable:
+            return "unavailable";
+        case errc::stale:
+            return "stale";
+        case errc::key_reused:
+            return "key_reused";
+        case errc::unknown_message:
+            return "unknown_message";
+        case errc::malformed_payload:
+            return "malformed_payload";
+        case errc::quarantined:
+            return "quarantined";
+        case errc::shutting_down:
+            return "shutting_down";
+        case errc::invalid_argument:
+            return "invalid_argument";
+        case errc::not_found:
+            return "not_found";
+        case errc::io_error:
+            return "io_error";
+        case errc::disk_full:
+            return "disk_full";
+        case errc::corrupt:
+            return "corrupt";
+        case errc::schema_mismatch:
+            return "schema_mismatch";
+        case errc::locked:
+            return "locked";
+        case errc::user_code_threw:
+            return "user_code_threw";
+        case errc::too_large:
+            return "too_large";
+        case errc::bad_setting:
+            return "bad_setting";
+        case errc::foreign_log:
+            return "foreign_log";
     }
     return "internal";
 }
@@ -94,7 +116,8 @@ std::string public_detail(const error& e, int status, std::string_view command_i
     if (e.code() == errc::unknown_outcome) {
         const auto id = command_id.empty() ? std::string{"{id}"} : std::string{command_id};
         return "the command was sent to the store and its outcome is not known; ask "
-               "GET /api/v1/commands/" + id + " or repeat it under the same key";
+               "GET /api/v1/commands/" +
+               id + " or repeat it under the same key";
     }
     if (status == 500 || status == 507 || e.code() == errc::unavailable ||
         e.code() == errc::locked) {
@@ -137,9 +160,9 @@ problem rejection_problem(std::string_view code, std::string_view detail) {
     out.status = 409;
     out.code = code;
     out.title = "The command was refused";
-    out.detail = detail.empty() ? "the rules of the aggregate refuse this command: " +
-                                      std::string{code}
-                                : std::string{detail};
+    out.detail = detail.empty()
+                     ? "the rules of the aggregate refuse this command: " + std::string{code}
+                     : std::string{detail};
     return out;
 }
 
@@ -168,19 +191,43 @@ std::string_view status_phrase(int status) {
         std::string_view text;
     };
     static constexpr auto phrases = std::to_array<phrase>({
-        {100, "Continue"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"},
-        {204, "No Content"}, {206, "Partial Content"}, {301, "Moved Permanently"},
-        {302, "Found"}, {303, "See Other"}, {304, "Not Modified"}, {307, "Temporary Redirect"},
-        {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"},
-        {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"},
-        {406, "Not Acceptable"}, {408, "Request Timeout"}, {409, "Conflict"}, {410, "Gone"},
-        {412, "Precondition Failed"}, {413, "Content Too Large"}, {414, "URI Too Long"},
-        {415, "Unsupported Media Type"}, {417, "Expectation Failed"},
-        {422, "Unprocessable Content"}, {428, "Precondition Required"},
-        {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-        {503, "Service Unavailable"}, {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"}, {507, "Insufficient Storage"},
+        {100, "Continue"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
     });
     const auto it = std::ranges::find(phrases, status, &phrase::status);
     return it == phrases.end() ? "Unknown" : it->text;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tidemark/core/error.hpp"
+
 #include <chrono>
 #include <optional>
 #include <span>
@@ -7,8 +9,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "tidemark/core/error.hpp"
 
 namespace tidemark::http {
 

@@ -1,13 +1,13 @@
 #include "tidemark/http/problem.hpp"
 
+#include "tidemark/http/json_text.hpp"
+#include "tidemark/http/preconditions.hpp"
+#include "tidemark/http/wire.hpp"
+
 #include <doctest/doctest.h>
 
 #include <set>
 #include <string>
-
-#include "tidemark/http/json_text.hpp"
-#include "tidemark/http/preconditions.hpp"
-#include "tidemark/http/wire.hpp"
 
 using namespace tidemark;
 using namespace tidemark::http;

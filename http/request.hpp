@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/core/version.hpp"
+#include "tidemark/http/header_fields.hpp"
+#include "tidemark/http/target.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "tidemark/core/version.hpp"
-#include "tidemark/http/header_fields.hpp"
-#include "tidemark/http/target.hpp"
 
 namespace tidemark::http {
 

@@ -1,22 +1,22 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/http/header_fields.hpp"
+#include "tidemark/http/problem.hpp"
+
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/http/header_fields.hpp"
-#include "tidemark/http/problem.hpp"
 
 namespace tidemark::http {
 
 class event_stream;
 
 /// Yields the events of a streaming answer until it returns or the stream closes. Runs on the
-/// server's executor; the stream outlives it. When the stream closes (the client left, was too slow,
-/// or the server drains) it is cancelled: a cancellable wait ends with `operation_aborted`, and
-/// `push` gives false.
+/// server's executor; the stream outlives it. When the stream closes (the client left, was too
+/// slow, or the server drains) it is cancelled: a cancellable wait ends with `operation_aborted`,
+/// and `push` gives false.
 using event_producer = std::function<awaitable<void>(event_stream&)>;
 
 /// What an action answers. The server adds Content-Length, Date, X-Request-ID and the security

@@ -37,9 +37,9 @@ response not_found(const request& r) {
 }
 
 response method_not_allowed(const request& r, const std::string& allow) {
-    auto out = refuse(make_problem("method_not_allowed",
-                                   std::string{to_string(r.method)} + " is not offered by " +
-                                       r.path + "; it offers " + allow));
+    auto out = refuse(make_problem("method_not_allowed", std::string{to_string(r.method)} +
+                                                             " is not offered by " + r.path +
+                                                             "; it offers " + allow));
     out.headers.add("Allow", allow);
     return out;
 }
@@ -79,7 +79,8 @@ std::vector<router::segment> router::parse_pattern(const std::string& pattern) {
         if (!is_parameter_name(name)) throw bad_pattern(pattern, "has a bad parameter name");
         if (is_rest && has_more) throw bad_pattern(pattern, "goes on behind its rest");
         if (!names.emplace(name).second) throw bad_pattern(pattern, "names a parameter twice");
-        out.push_back({is_rest ? segment::kind::rest : segment::kind::parameter, std::string{name}});
+        out.push_back(
+            {is_rest ? segment::kind::rest : segment::kind::parameter, std::string{name}});
     }
     return out;
 }
@@ -152,9 +153,12 @@ awaitable<dispatched> router::dispatch(request r) const {
     out.route = "unmatched";
     const auto at = find(r.method, r.path);
     if (at.route == nullptr) {
-        if (at.allow.empty()) out.reply = not_found(r);
-        else if (r.method == method::options) out.reply = allowed(at.allow);
-        else out.reply = method_not_allowed(r, at.allow);
+        if (at.allow.empty())
+            out.reply = not_found(r);
+        else if (r.method == method::options)
+            out.reply = allowed(at.allow);
+        else
+            out.reply = method_not_allowed(r, at.allow);
         co_return out;
     }
     out.route = at.route->pattern;

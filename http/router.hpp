@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/http/request.hpp"
+#include "tidemark/http/response.hpp"
+
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/http/request.hpp"
-#include "tidemark/http/response.hpp"
 
 namespace tidemark::http {
 

@@ -1,12 +1,12 @@
 #include "tidemark/http/router.hpp"
 
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
+
 #include <doctest/doctest.h>
 
 #include <stdexcept>
 #include <string>
-
-#include "tidemark/async/io.hpp"
-#include "tidemark/async/run.hpp"
 
 using namespace tidemark;
 using namespace tidemark::http;

@@ -1,5 +1,11 @@
 #include "tidemark/http/server.hpp"
 
+#include "tidemark/async/spawn.hpp"
+#include "tidemark/async/timeout.hpp"
+#include "tidemark/http/connection.hpp"
+#include "tidemark/http/server_state.hpp"
+#include "tidemark/http/wire.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -7,12 +13,6 @@
 #include <algorithm>
 #include <exception>
 #include <utility>
-
-#include "tidemark/async/spawn.hpp"
-#include "tidemark/async/timeout.hpp"
-#include "tidemark/http/connection.hpp"
-#include "tidemark/http/server_state.hpp"
-#include "tidemark/http/wire.hpp"
 
 namespace tidemark::http {
 
@@ -44,8 +44,8 @@ std::string text_of(const std::exception_ptr& failure) {
 }  // namespace
 
 server::server(execution& world, executor on, router routes, server_options options)
-    : state_{std::make_unique<state>(world, std::move(on), std::move(routes),
-                                     std::move(options))} {}
+    : state_{std::make_unique<state>(world, std::move(on), std::move(routes), std::move(options))} {
+}
 
 server::~server() = default;
 
@@ -104,9 +104,8 @@ const std::string& server::state::date() {
 
 duration server::state::sweep_period() const {
     const auto& limits = options.limits;
-    const auto shortest =
-        std::min({limits.header_timeout, limits.body_timeout, limits.idle_timeout,
-                  limits.write_timeout, limits.linger_timeout});
+    const auto shortest = std::min({limits.header_timeout, limits.body_timeout, limits.idle_timeout,
+                                    limits.write_timeout, limits.linger_timeout});
     constexpr duration least = std::chrono::milliseconds{5};
     constexpr duration most = std::chrono::milliseconds{500};
     return std::clamp(shortest / 4, least, most);
@@ -117,8 +116,10 @@ awaitable<void> server::state::accept_loop() {
     while (!is_draining && acceptor.is_open()) {
         auto socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, ec));
         if (is_draining || !acceptor.is_open()) break;
-        if (!ec) take_in(std::move(socket));
-        else if (ec != asio::error::connection_aborted) co_await accept_timer->wait(accept_pause);
+        if (!ec)
+            take_in(std::move(socket));
+        else if (ec != asio::error::connection_aborted)
+            co_await accept_timer->wait(accept_pause);
     }
 }
 
@@ -175,16 +176,24 @@ awaitable<drain_report> server::state::drain(duration within) {
     sweep_timer->cancel();
     for (auto* c : connections) {
         switch (c->drain()) {
-            case connection::found::idle: ++report.idle_closed; break;
-            case connection::found::busy: ++report.requests_finished; break;
-            case connection::found::streaming: ++report.streams_ended; break;
+            case connection::found::idle:
+                ++report.idle_closed;
+                break;
+            case connection::found::busy:
+                ++report.requests_finished;
+                break;
+            case connection::found::streaming:
+                ++report.streams_ended;
+                break;
         }
     }
     auto closing = inside.close();
     if (co_await finish_within(world, std::move(closing), within)) co_return report;
     for (auto* c : connections) {
-        if (c->is_streaming()) --report.streams_ended;
-        else if (!c->is_ending()) --report.requests_finished;
+        if (c->is_streaming())
+            --report.streams_ended;
+        else if (!c->is_ending())
+            --report.requests_finished;
         c->cut();
         ++report.connections_cut;
     }

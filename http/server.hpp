@@ -1,5 +1,11 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/core/error.hpp"
+#include "tidemark/http/event_stream.hpp"
+#include "tidemark/http/head_scanner.hpp"
+#include "tidemark/http/router.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -7,12 +13,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/core/error.hpp"
-#include "tidemark/http/event_stream.hpp"
-#include "tidemark/http/head_scanner.hpp"
-#include "tidemark/http/router.hpp"
 
 namespace tidemark::http {
 

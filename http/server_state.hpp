@@ -1,5 +1,8 @@
 #pragma once
 
+#include "tidemark/async/gate.hpp"
+#include "tidemark/http/server.hpp"
+
 #include <boost/asio/ip/tcp.hpp>
 
 #include <atomic>
@@ -9,9 +12,6 @@
 #include <string>
 #include <unordered_set>
 
-#include "tidemark/async/gate.hpp"
-#include "tidemark/http/server.hpp"
-
 namespace tidemark::http {
 
 class connection;
@@ -19,7 +19,8 @@ class connection;
 /// What a server and its connections share. Owned by the server; lives on its executor. The gate
 /// holds every coroutine, so that connections may refer to this.
 struct server::state {
-    state(execution& on_world, executor on_executor, router with_routes, server_options with_options)
+    state(execution& on_world, executor on_executor, router with_routes,
+          server_options with_options)
         : world{on_world},
           on{std::move(on_executor)},
           routes{std::move(with_routes)},

@@ -19,7 +19,8 @@ bool is_alnum(char c) {
 }
 
 bool may_stand_in_target(char c) {
-    return is_alnum(c) || std::string_view{"-._~!$&'()*+,;=:@/?%[]"}.find(c) != std::string_view::npos;
+    return is_alnum(c) ||
+           std::string_view{"-._~!$&'()*+,;=:@/?%[]"}.find(c) != std::string_view::npos;
 }
 
 int hex_value(char c) {
@@ -151,7 +152,8 @@ result<target_parts> parse_target(std::string_view target) {
     const auto question = target.find('?');
     auto path = decode_path(target.substr(0, question));
     if (!path) return path.error();
-    auto query = decode_query(question == std::string_view::npos ? "" : target.substr(question + 1));
+    auto query =
+        decode_query(question == std::string_view::npos ? "" : target.substr(question + 1));
     if (!query) return query.error();
     return target_parts{std::move(*path), std::move(*query)};
 }

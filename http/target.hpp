@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/core/error.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "tidemark/core/error.hpp"
 
 namespace tidemark::http {
 

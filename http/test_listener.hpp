@@ -1,21 +1,22 @@
 #pragma once
 
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
+#include "tidemark/http/server.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "tidemark/async/io.hpp"
-#include "tidemark/async/run.hpp"
-#include "tidemark/http/server.hpp"
 
 namespace tidemark::http::testing {
 
@@ -57,7 +58,8 @@ class raw_socket {
 
     /// Everything until the server closes.
     std::string read_all() {
-        while (read_some()) {}
+        while (read_some()) {
+        }
         return std::exchange(buffer_, {});
     }
     /// Up to and including `mark`; less if the server closes before.
@@ -75,7 +77,8 @@ class raw_socket {
         const auto at = out.find("Content-Length: ");
         if (at == std::string::npos) return out;
         const auto size = std::strtoul(out.c_str() + at + 16, nullptr, 10);
-        while (buffer_.size() < size && read_some()) {}
+        while (buffer_.size() < size && read_some()) {
+        }
         out += buffer_.substr(0, size);
         buffer_.erase(0, size);
         return out;
@@ -128,6 +131,18 @@ class listener {
         peer.end_sending();
         return peer.read_all();
     }
+    /// The first request of that route that was answered; waits up to 10 s for it.
+    seen_request answered(std::string_view route) {
+        seen_request out;
+        const auto is_here = [&] {
+            const auto it = std::ranges::find(seen_, route, &seen_request::route);
+            if (it != seen_.end()) out = *it;
+            return it != seen_.end();
+        };
+        std::unique_lock lock{mutex_};
+        changed_.wait_for(lock, std::chrono::seconds{10}, is_here);
+        return out;
+    }
     std::vector<seen_request> seen() {
         const std::scoped_lock lock{mutex_};
         return seen_;
@@ -140,12 +155,14 @@ class listener {
             seen_.push_back({std::string{r.method}, std::string{r.route}, std::string{r.target},
                              std::string{r.request_id}, std::string{r.failure}, r.status,
                              r.bytes_sent});
+            changed_.notify_all();
         };
         return options;
     }
 
     io threads_{{.shards = 1, .blocking_threads = 1}};
     std::mutex mutex_;
+    std::condition_variable changed_;
     std::vector<seen_request> seen_;
     server server_;
 };

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "tidemark/http/response.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "tidemark/http/response.hpp"
 
 namespace tidemark::http {
 
