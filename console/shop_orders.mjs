@@ -28,8 +28,8 @@ export function place_order(api, customer = "ada") {
   return post(api, "/api/v1/orders", {
     customer,
     lines: [
-      { sku: "tea", quantity: 2, unit_cents: 450 },
-      { sku: "cup", quantity: 1, unit_cents: 1200 },
+      { sku: "tea", quantity: 2, price: 450 },
+      { sku: "cup", quantity: 1, price: 1200 },
     ],
   });
 }
