@@ -74,10 +74,16 @@ void runtime::add_performer(std::string request, erased_performer performer) {
     }
 }
 
+void runtime::relay(relay_options options) {
+    relays_.push_back(
+        std::make_unique<tidemark::relay>(execution_, events_, events_, bus_, std::move(options)));
+}
+
 void runtime::start() {
     is_started_ = true;
     for (auto& runner : runners_) runner->start();
     for (auto& projection : projections_) projection->start();
+    for (auto& relay : relays_) relay->start();
 }
 
 const stream_type* runtime::type_of(std::string_view category) const {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "tidemark/async/executor.hpp"
-#include "tidemark/eventbus/event_bus.hpp"
+#include "tidemark/eventbus/relay.hpp"
 #include "tidemark/eventstore/storage.hpp"
 #include "tidemark/observability/catalog.hpp"
 #include "tidemark/runtime/command_router.hpp"
@@ -56,6 +56,9 @@ class runtime final : public command_router {
     template <class Request, class Performer>
     void perform(Performer performer);
 
+    /// Publishes every event of the log (by default all but the machinery's own) to a topic.
+    void relay(relay_options options);
+
     // The type-erased halves of the above.
     void add_store(std::unique_ptr<stream_type> type, store_options options);
     void add_projection(std::unique_ptr<projection_type> type, projection_options options);
@@ -102,6 +105,7 @@ class runtime final : public command_router {
     [[nodiscard]] std::vector<const stream_type*> types() const;
     [[nodiscard]] std::vector<projection_status> projections() const;
     [[nodiscard]] result<void> rebuild(std::string_view projection);
+    [[nodiscard]] std::vector<relay_status> relays() const;
     struct live_streams {
         std::size_t count = 0;
         std::size_t bytes = 0;
@@ -140,6 +144,7 @@ class runtime final : public command_router {
     std::vector<std::unique_ptr<shard_runtime>> shards_;
     std::vector<std::unique_ptr<effect_runner>> runners_;
     std::vector<std::unique_ptr<projection_runner>> projections_;
+    std::vector<std::unique_ptr<tidemark::relay>> relays_;
     std::atomic<bool> is_draining_{false};
     bool is_started_ = false;
 };

@@ -36,6 +36,12 @@ result<void> runtime::rebuild(std::string_view projection) {
                  "no projection \"" + std::string{projection} + "\" is registered"};
 }
 
+std::vector<relay_status> runtime::relays() const {
+    std::vector<relay_status> out;
+    for (const auto& one : relays_) out.push_back(one->status());
+    return out;
+}
+
 awaitable<void> runtime::on_shard(std::size_t index, std::function<void()> work) {
     const executor home = co_await boost::asio::this_coro::executor;
     const boost::asio::use_awaitable_t<executor> token;
@@ -110,6 +116,7 @@ awaitable<runtime::drained> runtime::drain() {
     out.unfinished = left;
     out.is_complete = out.unfinished == 0;
     if (out.is_complete) co_await close_shards();
+    for (auto& relay : relays_) co_await relay->stop();
     for (auto& projection : projections_) co_await projection->stop();
     out.took = execution_.clock().steady() - began;
     co_return out;
