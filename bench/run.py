@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks, prints each figure beside its limit and its goal, writes JSON.
+
+    bench/run.py --build build/bench [NAME…]      NAME: codec, reduce, runtime, sqlite, start
+
+Figures are the median of several repetitions in one run; compare ratios, not digits: machines are
+noisy. The result is written to BUILD/results.json with commit, machine and date."""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAMS = ("codec", "reduce", "runtime", "sqlite")
+
+# Row → (the row it is held against, "ratio" or unit, comparison, goal, what it means).
+GOALS = {
+    "reduce/deposit": (None, "ns", "<=", 20, "decide + evolve"),
+    "execute/in_shard": (None, "ns", "<=", 1000, "one command on its shard"),
+    "execute/across_threads": (None, "ns", "<=", 3000, "one command across threads"),
+    "sqlite/W1_C1": ("sqlite/W1/floor", "x", ">=", 0.8, "bare WAL/FULL insert"),
+    "sqlite/W1_C128": ("sqlite/W1/floor", "x", ">=", 5, "bare WAL/FULL insert"),
+    "sqlite/W5_stream": (None, "/s", ">=", 500_000, "events of one stream into state"),
+    "start/first_answer": (None, "s", "<=", 0.3, "process start to first answer"),
+    "start/resident_idle": (None, "MiB", "<=", 30, "resident memory when idle"),
+}
+
+
+def run_program(path, repetitions):
+    """Benchmark name → (median ns of one item, items per second)."""
+    out = subprocess.run(
+        [path, "--benchmark_format=json", f"--benchmark_repetitions={repetitions}",
+         "--benchmark_report_aggregates_only=false"],
+        check=True, capture_output=True, text=True).stdout
+    rows = {}
+    for one in json.loads(out)["benchmarks"]:
+        if one.get("run_type") == "aggregate":
+            continue
+        name = one["run_name"].split("/iterations:")[0].split("/real_time")[0]
+        parts = [part for part in name.split("/") if not part.isdigit()]
+        per_second = one.get("items_per_second")
+        ns = 1e9 / per_second if per_second else one["real_time"]
+        rows.setdefault("/".join(parts), []).append(ns)
+    return {name: statistics.median(values) for name, values in rows.items()}
+
+
+def free_port():
+    import socket
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def measure_start(shop):
+    """Start to first answer in seconds, and resident MiB after a second without work."""
+    import tempfile
+    seconds, resident = [], []
+    for _ in range(5):
+        with tempfile.TemporaryDirectory() as folder:
+            port, admin = free_port(), free_port()
+            began = time.monotonic()
+            process = subprocess.Popen(
+                [shop, "dev", "--port", str(port), "--admin-port", str(admin), "--no-demo",
+                 "--store", f"sqlite:{folder}/bench.db"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                while True:
+                    try:
+                        urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/orders", timeout=1)
+                        break
+                    except OSError:
+                        if process.poll() is not None or time.monotonic() - began > 20:
+                            raise RuntimeError("the shop did not start") from None
+                        time.sleep(0.002)
+                seconds.append(time.monotonic() - began)
+                time.sleep(1)
+                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+                kib = next(int(line.split()[1]) for line in status.splitlines()
+                           if line.startswith("VmRSS"))
+                resident.append(kib / 1024)
+            finally:
+                process.terminate()
+                process.wait(30)
+    return {"start/first_answer": statistics.median(seconds),
+            "start/resident_idle": statistics.median(resident)}
+
+
+def judged(name, figures):
+    """(value, unit, goal text, 'yes'/'no'/'') of a row."""
+    against, unit, sign, goal, what = GOALS.get(name, (None, None, None, None, ""))
+    if unit is None:
+        return figures[name], "ns", "", ""
+    if unit == "x":
+        value = figures[against] / figures[name]
+    elif unit == "/s":
+        value = 1e9 / figures[name]
+    else:
+        value = figures[name]
+    is_met = value <= goal if sign == "<=" else value >= goal
+    return value, unit, f"{sign} {goal:g} {unit} ({what})", "yes" if is_met else "NO"
+
+
+def table(figures):
+    lines = [("benchmark", "per item", "rate", "of its limit", "goal", "met")]
+    for name, value in figures.items():
+        seen, unit, goal, is_met = judged(name, figures)
+        limit = figures.get(name + "/limit")
+        ratio = f"{value / limit:.2f} x" if limit else ""
+        if unit == "x":
+            ratio = f"{seen:.2f} x"
+        if name.startswith("start/"):
+            lines.append((name, f"{value:.3f} {unit}", "", "", goal, is_met))
+        else:
+            lines.append((name, f"{value:,.0f} ns", f"{1e9 / value:,.0f}/s", ratio, goal, is_met))
+    widths = [max(len(line[i]) for line in lines) for i in range(6)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("names", nargs="*", help="codec, reduce, runtime, sqlite, start")
+    given = parser.parse_args()
+    wanted = given.names or [*PROGRAMS, "start"]
+    unknown = [name for name in wanted if name not in (*PROGRAMS, "start")]
+    if unknown:
+        sys.exit(f"bench: no benchmark {', '.join(unknown)}; there are {', '.join(PROGRAMS)}, start")
+    figures = {}
+    for name in wanted:
+        print(f"bench: {name} …", file=sys.stderr, flush=True)
+        if name == "start":
+            figures |= measure_start(given.build / "examples" / "shop")
+        else:
+            figures |= run_program(given.build / "bench" / f"{name}_bench", given.repetitions)
+    table(figures)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,
+                            capture_output=True, check=False).stdout.strip()
+    result = {"commit": commit, "machine": f"{os.cpu_count()} cores, {platform.platform()}",
+              "date": datetime.date.today().isoformat(), "median_ns_per_item": figures}
+    target = given.build / "results.json"
+    target.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"written to {target}")
+
+
+if __name__ == "__main__":
+    main()
