@@ -136,7 +136,8 @@ struct alarm {
 template <class Core>
 awaitable<void> ring(std::shared_ptr<alarm<Core>> a, duration span) {
     if (a->off) co_return;
-    if (co_await a->sleep->wait(span)) a->core->finish(a->turn, Core::end::expired);
+    const bool passed = co_await a->sleep->wait(span);
+    if (passed) a->core->finish(a->turn, Core::end::expired);
 }
 
 template <class Core>

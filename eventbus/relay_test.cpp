@@ -76,8 +76,8 @@ awaitable<void> append_one(event_store& log, execution& on, std::string id, std:
 }
 
 struct fixture {
-    explicit fixture(relay_options options = {.topic = "t"}, std::uint64_t seed = 1)
-        : world{{.seed = seed}}, options{std::move(options)} {
+    explicit fixture(relay_options chosen = {.topic = "t"}, std::uint64_t seed = 1)
+        : world{{.seed = seed}}, options{std::move(chosen)} {
         bus.create_topic("t", 3);
         reader = bus.subscribe("t", "g");
         start();
