@@ -170,7 +170,8 @@ T get_or_fail(const append_outcome& outcome) {
     static constexpr const char* kinds[] = {"committed", "conflict", "answered", "stale", "error"};
     const auto* failed = std::get_if<error>(&outcome);
     const auto text = failed == nullptr ? std::string{} : failed->message();
-    REQUIRE_MESSAGE(std::holds_alternative<T>(outcome), kinds[outcome.index()], " ", text);
+    REQUIRE_MESSAGE(std::holds_alternative<T>(outcome), std::string{kinds[outcome.index()]}, " ",
+                    text);
     return std::get<T>(outcome);
 }
 template append_committed get_or_fail(const append_outcome&);

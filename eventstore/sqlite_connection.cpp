@@ -14,6 +14,8 @@ errc classify(int code) {
     switch (code & 0xff) {
         case SQLITE_FULL:
             return errc::disk_full;
+        // Checks come before writes: tables that refuse a write contradict each other.
+        case SQLITE_CONSTRAINT:
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
             return errc::corrupt;
