@@ -111,22 +111,20 @@ saga_changes compensation_fsm::undo_refused(message_id effect, std::string_view 
     return out;
 }
 
-saga_changes compensation_fsm::resume(bool skip) {
+saga_changes compensation_fsm::resume(bool skip, std::string_view by) {
     saga_changes out;
-    if (phase_ == saga_phase::stuck) {
-        change_phase(out, saga_phase::compensating, reason_);
-        for (auto& one : steps_) {
-            if (one.at != state::undo_refused) continue;
-            change_step(out, one, skip ? state::undone : state::undo_sent);
-        }
-        go_on(out);
-    } else if (phase_ == saga_phase::compensating) {
-        for (auto& one : steps_) {
-            if (one.at == state::settling && !skip) change_step(out, one, state::settling);
-            if (one.at == state::undo_sent && skip) change_step(out, one, state::undone);
-        }
-        if (skip && !out.empty()) go_on(out);
+    if (phase_ != saga_phase::stuck && phase_ != saga_phase::compensating) return out;
+    const auto waits = [skip](const tracked_step& one) {
+        return one.at == state::undo_refused || one.at == (skip ? state::undo_sent : state::settling);
+    };
+    if (std::ranges::none_of(steps_, waits)) return out;
+    change_phase(out, saga_phase::compensating, by);
+    for (auto& one : steps_) {
+        if (!waits(one)) continue;
+        const auto again = one.at == state::settling ? state::settling : state::undo_sent;
+        change_step(out, one, skip ? state::undone : again);
     }
+    go_on(out);
     return out;
 }
 
@@ -221,6 +219,10 @@ void compensation_fsm::forget() {
 
 bool compensation_fsm::is_settling() const {
     return phase_ == saga_phase::compensating && is_at(steps_, state::settling);
+}
+
+bool compensation_fsm::is_unwinding() const {
+    return is_at(steps_, state::undo_sent) || is_at(steps_, state::undo_refused);
 }
 
 const tracked_step* compensation_fsm::find(message_id effect) const {

@@ -84,8 +84,8 @@ class compensation_fsm {
     saga_changes undo_refused(message_id effect, std::string_view reason);
     /// An operator's. `skip`: the undo that is refused or on its way counts as done. Otherwise a
     /// refused undo is sent again; what is settling is settled again. An undo on its way is not
-    /// sent again: it could take effect twice.
-    saga_changes resume(bool skip);
+    /// sent again: it could take effect twice. `by` says who and why.
+    saga_changes resume(bool skip, std::string_view by);
 
     /// Applies a change that was decided before.
     void apply(const saga_change& change);
@@ -99,6 +99,8 @@ class compensation_fsm {
     [[nodiscard]] const std::string& reason() const { return reason_; }
     [[nodiscard]] bool is_forward_only() const { return is_forward_only_; }
     [[nodiscard]] bool is_settling() const;
+    /// Something is being undone: no pivot brings the saga back.
+    [[nodiscard]] bool is_unwinding() const;
     /// In the order they were sent.
     [[nodiscard]] const std::vector<tracked_step>& steps() const { return steps_; }
     /// Null if it is not tracked (any more). Valid until the next input.

@@ -256,8 +256,9 @@ TEST_CASE("compensation: a refused undo is stuck until an operator sends it agai
     CHECK(w.fsm.fail("again") == nothing);
     CHECK(w.fsm.complete() == nothing);
     CHECK(w.fsm.undo_succeeded(named("b")) == nothing);
-    CHECK(w.fsm.resume(false) ==
-          saga_changes{to(saga_phase::compensating, "x"), to("b", step_state::undo_sent)});
+    CHECK(w.fsm.resume(false, "ann") ==
+          saga_changes{to(saga_phase::compensating, "ann"), to("b", step_state::undo_sent)});
+    CHECK(w.fsm.reason() == "x");
     CHECK(w.fsm.undo_succeeded(named("b")) ==
           saga_changes{to("b", step_state::undone), to("a", step_state::undo_sent)});
 }
@@ -268,21 +269,23 @@ TEST_CASE("compensation: an operator passes over a refused undo") {
     (void)w.fsm.succeeded(named("a"));
     (void)w.fsm.fail("x");
     (void)w.fsm.undo_refused(named("a"), "closed");
-    CHECK(w.fsm.resume(true) == saga_changes{to(saga_phase::compensating, "x"),
-                                             to("a", step_state::undone),
-                                             to(saga_phase::failed, "x")});
+    CHECK(w.fsm.resume(true, "ann") == saga_changes{to(saga_phase::compensating, "ann"),
+                                                    to("a", step_state::undone),
+                                                    to(saga_phase::failed, "x")});
 }
 
 TEST_CASE("compensation: an operator settles again, passes over a lost undo, never doubles one") {
     written w;
     w.send("a");
     (void)w.fsm.fail("x");
-    CHECK(w.fsm.resume(false) == saga_changes{to("a", step_state::settling)});
-    CHECK(w.fsm.resume(true) == nothing);
+    CHECK(w.fsm.resume(false, "ann") ==
+          saga_changes{to(saga_phase::compensating, "ann"), to("a", step_state::settling)});
+    CHECK(w.fsm.resume(true, "ann") == nothing);
     (void)w.fsm.succeeded(named("a"));
-    CHECK(w.fsm.resume(false) == nothing);
-    CHECK(w.fsm.resume(true) ==
-          saga_changes{to("a", step_state::undone), to(saga_phase::failed, "x")});
+    CHECK(w.fsm.resume(false, "ann") == nothing);
+    CHECK(w.fsm.resume(true, "ann") == saga_changes{to(saga_phase::compensating, "ann"),
+                                                    to("a", step_state::undone),
+                                                    to(saga_phase::failed, "x")});
 }
 
 TEST_CASE("compensation: an ended saga never changes") {
@@ -303,8 +306,8 @@ TEST_CASE("compensation: an ended saga never changes") {
         CHECK(w.fsm.complete() == nothing);
         CHECK(w.fsm.undo_succeeded(named("a")) == nothing);
         CHECK(w.fsm.undo_refused(named("a"), "no") == nothing);
-        CHECK(w.fsm.resume(false) == nothing);
-        CHECK(w.fsm.resume(true) == nothing);
+        CHECK(w.fsm.resume(false, "ann") == nothing);
+        CHECK(w.fsm.resume(true, "ann") == nothing);
         w.fsm.apply(to(saga_phase::running));
         CHECK(w.fsm.phase() == phase);
         w.fsm.forget();
@@ -338,7 +341,7 @@ TEST_CASE("compensation: applying the changes gives the same machine") {
     carry(original.fsm.fail("x"));
     carry(original.fsm.refused(named("p"), "settled", true));
     carry(original.fsm.undo_refused(named("r"), "no"));
-    carry(original.fsm.resume(false));
+    carry(original.fsm.resume(false, "ann"));
     carry(original.fsm.undo_succeeded(named("r")));
     carry(original.fsm.undo_succeeded(named("a")));
     CHECK(original.fsm.phase() == saga_phase::failed);
