@@ -1,14 +1,14 @@
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <memory>
-#include <vector>
-
 #include "tidemark/async/executor.hpp"
 #include "tidemark/async/gate.hpp"
 #include "tidemark/async/run.hpp"
 #include "tidemark/async/spawn.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace bench {
 
@@ -35,8 +35,7 @@ void closed_loop(tidemark::execution& on, std::uint64_t clients, std::uint64_t t
         }
     };
     for (std::uint64_t i = 0; i < clients; ++i) {
-        tidemark::spawn(shared->gate, on.shard(i % on.shard_count()),
-                        loop::run(shared, once, i));
+        tidemark::spawn(shared->gate, on.shard(i % on.shard_count()), loop::run(shared, once, i));
     }
     tidemark::run(on, shared->gate.close());
 }

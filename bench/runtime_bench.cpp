@@ -1,8 +1,8 @@
 /// One command through the runtime on the memory store: on its shard, across threads, and beside
 /// the limit, the append alone.
 
-#include "closed_loop.hpp"
 #include "tidemark/async/io.hpp"
+#include "tidemark/bench/closed_loop.hpp"
 #include "tidemark/eventbus/memory_event_bus.hpp"
 #include "tidemark/eventstore/memory_event_store.hpp"
 #include "tidemark/examples/bank/account.hpp"
@@ -68,8 +68,7 @@ void append_alone(benchmark::State& state) {
         static tidemark::awaitable<void> once(tidemark::io& io, tidemark::memory_storage& events) {
             tidemark::append_request request;
             request.stream = tidemark::stream_id{"account", "a"};
-            request.events.push_back(
-                {io.fresh_id(), {"account.deposited.v1", R"({"amount":1})"}});
+            request.events.push_back({io.fresh_id(), {"account.deposited.v1", R"({"amount":1})"}});
             auto batch = std::make_shared<std::vector<tidemark::append_request>>();
             batch->push_back(std::move(request));
             auto outcomes = co_await events.append(std::move(batch));

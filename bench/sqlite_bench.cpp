@@ -1,8 +1,8 @@
 /// Durable commands on the embedded store beside their floor, a bare WAL insert with
 /// synchronous=FULL per event, and replay of one long stream beside a bare SELECT.
 
-#include "closed_loop.hpp"
 #include "tidemark/async/io.hpp"
+#include "tidemark/bench/closed_loop.hpp"
 #include "tidemark/codec/json_codec.hpp"
 #include "tidemark/eventbus/memory_event_bus.hpp"
 #include "tidemark/eventstore/sqlite_event_store.hpp"
@@ -129,21 +129,19 @@ BENCHMARK(bare_insert)->Name("sqlite/W1/floor")->UseRealTime()->Iterations(3);
 
 constexpr std::uint64_t replay_events = 10'000;
 
+tidemark::awaitable<void> deposit_one(tidemark::store<account> to, account_id who) {
+    const money amount{1};
+    auto told = co_await to.execute<account::deposit>(who, amount);
+    if (!told) throw std::runtime_error{told.reason()};
+}
+
 /// W5: a stream of 10,000 events into state, as a cold load does it.
 void replay(benchmark::State& state) {
     world w;
     auto accounts = w.runtime->store<account>();
     const account_id ada{"ada"};
     if (!tidemark::run(w.io, accounts.execute<account::open>(ada, "ada"))) std::abort();
-    auto once = [&](std::uint64_t) -> tidemark::awaitable<void> {
-        struct deposit {
-            static tidemark::awaitable<void> one(tidemark::store<account> to, account_id who) {
-                auto told = co_await to.execute<account::deposit>(who, money{1});
-                if (!told) throw std::runtime_error{told.reason()};
-            }
-        };
-        return deposit::one(accounts, ada);
-    };
+    auto once = [&](std::uint64_t) { return deposit_one(accounts, ada); };
     bench::closed_loop(w.io, 64, replay_events - 1, once);
     for (auto _ : state) {
         auto folded = tidemark::run(w.io, w.runtime->state_of(ada.stream(), std::nullopt));

@@ -79,7 +79,7 @@ void add_rim(config_schema& schema) {
                 .choices = {"FULL", "NORMAL"}});
     schema.add({.name = "sqlite.group_commit_max",
                 .type = type::integer,
-                .fallback = "512",
+                .fallback = "1000",
                 .doc = "Most appends committed together.",
                 .least = "1",
                 .most = "10000"});

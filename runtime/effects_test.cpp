@@ -1,3 +1,8 @@
+#include "tidemark/async/simulated_execution.hpp"
+#include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/runtime/runtime.hpp"
+#include "tidemark/runtime/test_aggregates.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,11 +12,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "tidemark/async/simulated_execution.hpp"
-#include "tidemark/eventstore/memory_event_store.hpp"
-#include "tidemark/runtime/runtime.hpp"
-#include "tidemark/runtime/test_aggregates.hpp"
 
 using namespace tidemark;
 using namespace std::chrono_literals;

@@ -110,8 +110,8 @@ class writes {
         auto body = read_body<provider_knobs>(r, refused);
         if (!body) co_return refused;
         const auto is_share = [](double rate) { return rate >= 0 && rate <= 1; };
-        const auto is_span = body->latency >= tidemark::duration{0} &&
-                             body->latency <= std::chrono::minutes{1};
+        const auto is_span =
+            body->latency >= tidemark::duration{0} && body->latency <= std::chrono::minutes{1};
         if (!is_share(body->decline_rate) || !is_share(body->failure_rate) || !is_span) {
             co_return http::refuse(http::make_problem(
                 "invalid_argument",
@@ -132,8 +132,7 @@ class writes {
         if (key) how.once(std::string{*key}, std::string{key_scope});
         const order_id to{r.parameter("id")};
         auto told = co_await orders_.execute(to, std::move(command), std::move(how));
-        const auto is_conflict =
-            told.is_error() && told.error().code() == tidemark::errc::conflict;
+        const auto is_conflict = told.is_error() && told.error().code() == tidemark::errc::conflict;
         if (is_conflict && *expected) {
             auto now = co_await app_->state_of(to.stream(), std::nullopt);
             if (now) co_return http::version_mismatch(now->version);

@@ -1,15 +1,15 @@
 #pragma once
 
-#include <optional>
-#include <string>
-#include <utility>
-
 #include "tidemark/codec/json_codec.hpp"
 #include "tidemark/http/preconditions.hpp"
 #include "tidemark/http/problem.hpp"
 #include "tidemark/http/request.hpp"
 #include "tidemark/http/response.hpp"
 #include "tidemark/runtime/runtime.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace shop {
 
@@ -35,8 +35,8 @@ template <class T>
 
 /// A whole number from the query; the fallback if it is absent, nothing if it is no such number.
 [[nodiscard]] std::optional<std::uint64_t> number_of(const tidemark::http::request& r,
-                                                     std::string_view name,
-                                                     std::uint64_t fallback, std::uint64_t most);
+                                                     std::string_view name, std::uint64_t fallback,
+                                                     std::uint64_t most);
 
 template <class T>
 std::optional<T> read_body(const tidemark::http::request& r, tidemark::http::response& refused) {

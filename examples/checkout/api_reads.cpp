@@ -1,11 +1,12 @@
 #include "tidemark/examples/checkout/api_reads.hpp"
 
-#include <boost/asio/this_coro.hpp>
-#include <charconv>
-
 #include "tidemark/examples/checkout/api_parts.hpp"
 #include "tidemark/examples/checkout/views.hpp"
 #include "tidemark/http/event_stream.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <charconv>
 
 namespace shop {
 
@@ -24,9 +25,9 @@ constexpr std::size_t stream_batch = 200;
 constexpr std::uint64_t wait_max_ms = 30'000;
 
 response bad_number(std::string_view name, std::uint64_t most) {
-    return http::refuse(http::make_problem(
-        "bad_target", "query parameter " + std::string{name} + " is a whole number, at most " +
-                          std::to_string(most)));
+    return http::refuse(http::make_problem("bad_target", "query parameter " + std::string{name} +
+                                                             " is a whole number, at most " +
+                                                             std::to_string(most)));
 }
 
 /// JSON of an event for readers of the API. Payloads are stored JSON and sent as they stand.
@@ -56,7 +57,8 @@ awaitable<std::optional<response>> wait_as_asked(tidemark::runtime& app, const r
     if (!span) co_return bad_number("timeout", wait_max_ms);
     if (*at == 0) co_return std::nullopt;
     const auto limit = std::chrono::milliseconds{*span};
-    auto seen = co_await app.wait_for(std::move(projection), position{*at}, limit);
+    const position wanted{*at};
+    auto seen = co_await app.wait_for(std::move(projection), wanted, limit);
     if (!seen) co_return http::refuse(http::to_problem(seen.error()));
     if (*seen) co_return std::nullopt;
     co_return http::refuse(http::make_problem(
@@ -67,7 +69,8 @@ awaitable<std::optional<response>> wait_as_asked(tidemark::runtime& app, const r
 awaitable<response> get_order(tidemark::runtime& app, request r) {
     const auto at = number_of(r, "at_version", 0, UINT64_MAX);
     if (!at) co_return bad_number("at_version", UINT64_MAX);
-    auto late = co_await wait_as_asked(app, r, std::string{orders::name});
+    std::string view{orders::name};
+    auto late = co_await wait_as_asked(app, r, std::move(view));
     if (late) co_return std::move(*late);
     const order_id id{r.parameter("id")};
     std::optional<tidemark::version> wanted;
@@ -96,7 +99,8 @@ response page_json(const std::vector<tidemark::document>& found, std::size_t lim
 awaitable<response> list_orders(tidemark::runtime& app, request r) {
     const auto limit = number_of(r, "limit", 100, page_max);
     if (!limit || *limit == 0) co_return bad_number("limit", page_max);
-    auto late = co_await wait_as_asked(app, r, std::string{orders::name});
+    std::string view{orders::name};
+    auto late = co_await wait_as_asked(app, r, std::move(view));
     if (late) co_return std::move(*late);
     tidemark::document_query wanted;
     wanted.limit = *limit;
@@ -115,7 +119,8 @@ awaitable<response> list_orders(tidemark::runtime& app, request r) {
 }
 
 awaitable<response> get_stock(tidemark::runtime& app, request r) {
-    auto late = co_await wait_as_asked(app, r, std::string{stock::name});
+    std::string view{stock::name};
+    auto late = co_await wait_as_asked(app, r, std::move(view));
     if (late) co_return std::move(*late);
     std::string name{stock::name};
     auto found = co_await app.events().find_document(std::move(name), r.parameter("sku"));
@@ -178,9 +183,8 @@ response event_feed(tidemark::runtime& app, const request& r) {
                                    "\" is not the id of an event of this stream"));
         }
     }
-    return http::stream([&app, after](http::event_stream& to) {
-        return send_events(app, position{after}, to);
-    });
+    return http::stream(
+        [&app, after](http::event_stream& to) { return send_events(app, position{after}, to); });
 }
 
 awaitable<response> command_state(tidemark::runtime& app, request r) {
@@ -192,8 +196,8 @@ awaitable<response> command_state(tidemark::runtime& app, request r) {
     if (told.outcome == tidemark::answer::kind::refused) {
         co_return http::json(200, R"({"state":"refused","stream":)" +
                                       tidemark::encode_json(told.stream.text()).value() +
-                                      R"(,"reason":)" +
-                                      tidemark::encode_json(told.reason).value() + "}");
+                                      R"(,"reason":)" + tidemark::encode_json(told.reason).value() +
+                                      "}");
     }
     co_return http::json(200, R"({"state":"committed","stream":)" +
                                   tidemark::encode_json(told.stream.text()).value() +
@@ -204,8 +208,7 @@ awaitable<response> command_state(tidemark::runtime& app, request r) {
 }  // namespace
 
 void add_reads(http::router& routes, tidemark::runtime& app, provider& payments) {
-    routes.get("/api/v1/orders/{id}",
-               [&app](request r) { return get_order(app, std::move(r)); });
+    routes.get("/api/v1/orders/{id}", [&app](request r) { return get_order(app, std::move(r)); });
     routes.get("/api/v1/orders", [&app](request r) { return list_orders(app, std::move(r)); });
     routes.get("/api/v1/orders/{id}/events",
                [&app](request r) { return order_events(app, std::move(r)); });
@@ -216,10 +219,9 @@ void add_reads(http::router& routes, tidemark::runtime& app, provider& payments)
     routes.get("/api/v1/events/stream",
                [&app](request r) -> awaitable<response> { return ready(event_feed(app, r)); });
     routes.get("/sim/payments", [&payments](request) -> awaitable<response> {
-        return ready(http::json(200, R"({"knobs":)" +
-                                         tidemark::encode_json(payments.knobs()).value() +
-                                         R"(,"books":)" +
-                                         tidemark::encode_json(payments.books()).value() + "}"));
+        return ready(http::json(
+            200, R"({"knobs":)" + tidemark::encode_json(payments.knobs()).value() + R"(,"books":)" +
+                     tidemark::encode_json(payments.books()).value() + "}"));
     });
 }
 

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "tidemark/examples/checkout/inventory.hpp"
+#include "tidemark/examples/checkout/order.hpp"
+#include "tidemark/examples/checkout/payment.hpp"
+
 #include <cstdint>
 #include <set>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "tidemark/examples/checkout/inventory.hpp"
-#include "tidemark/examples/checkout/order.hpp"
-#include "tidemark/examples/checkout/payment.hpp"
 
 namespace shop {
 

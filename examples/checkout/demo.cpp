@@ -1,11 +1,12 @@
 #include "tidemark/examples/checkout/demo.hpp"
 
-#include <algorithm>
-#include <array>
-#include <boost/asio/this_coro.hpp>
-
 #include "tidemark/http/client.hpp"
 #include "tidemark/observability/log.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <array>
 
 namespace shop {
 
@@ -16,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array<std::string_view, 6> articles{"apple", "bread",  "coffee",
+constexpr std::array<std::string_view, 6> articles{"apple", "bread", "coffee",
                                                    "lamp",  "novel", "umbrella"};
 constexpr std::array<int, 6> prices{45, 320, 790, 4900, 1290, 1999};
 constexpr std::array<std::string_view, 5> customers{"ada", "grace", "edsger", "barbara", "alan"};

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "tidemark/core/core.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <variant>
-
-#include "tidemark/core/core.hpp"
 
 namespace shop {
 

@@ -1,11 +1,11 @@
-#include <memory>
-
 #include "tidemark/cli/app.hpp"
 #include "tidemark/examples/checkout/api.hpp"
 #include "tidemark/examples/checkout/checkout.hpp"
 #include "tidemark/examples/checkout/demo.hpp"
 #include "tidemark/examples/checkout/views.hpp"
 #include "tidemark/sagas/saga_type.hpp"
+
+#include <memory>
 
 namespace {
 
@@ -72,9 +72,8 @@ int main(int argc, char* argv[]) {
                          const tidemark::settings&) {
         shop::add_api(routes, app, provider_of(app));
     };
-    shop.example =
-        R"(curl -i {url}/api/v1/orders -H 'Idempotency-Key: first' -d )"
-        R"('{"customer":"ada","lines":[{"sku":"apple","quantity":2,"price":45}]}')";
+    shop.example = R"(curl -i {url}/api/v1/orders -H 'Idempotency-Key: first' -d )"
+                   R"('{"customer":"ada","lines":[{"sku":"apple","quantity":2,"price":45}]}')";
     shop.demo = shop::run_demo;
     return tidemark::cli::main(shop, argc, argv);
 }

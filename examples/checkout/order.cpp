@@ -1,8 +1,8 @@
 #include "tidemark/examples/checkout/order.hpp"
 
-#include <set>
-
 #include "tidemark/examples/checkout/checkout.hpp"
+
+#include <set>
 
 namespace shop {
 
@@ -32,8 +32,9 @@ order::decision order::decide(const state& s, const place& c, const tidemark::co
         for (std::int64_t i = 0; i < line.quantity; ++i) total += line.price;
     }
     const std::string id{context.stream.id()};
+    checkout::begin begin{order_id{id}, c.customer, c.lines, total};
     return {placed{c.customer, c.lines, total, context.now},
-            tidemark::send(checkout_id{id}, checkout::begin{order_id{id}, c.customer, c.lines, total})};
+            tidemark::send(checkout_id{id}, std::move(begin))};
 }
 
 order::decision order::decide(const state& s, const begin_checkout&) {

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "tidemark/core/core.hpp"
+
 #include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "tidemark/core/core.hpp"
 
 namespace shop {
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "tidemark/examples/checkout/order.hpp"
+
 #include <string>
 #include <variant>
-
-#include "tidemark/examples/checkout/order.hpp"
 
 namespace shop {
 
@@ -52,8 +52,7 @@ struct payment {
     /// Takes `collect` back, however far it is: a charge that succeeds later is refunded at once.
     struct void_payment {};
     struct note_refunded {};
-    using command =
-        std::variant<collect, note_charged, note_declined, void_payment, note_refunded>;
+    using command = std::variant<collect, note_charged, note_declined, void_payment, note_refunded>;
 
     struct started {
         std::string customer;

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
+#include "tidemark/examples/checkout/payment.hpp"
+#include "tidemark/runtime/performer.hpp"
+
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
-
-#include "tidemark/async/executor.hpp"
-#include "tidemark/examples/checkout/payment.hpp"
-#include "tidemark/runtime/performer.hpp"
 
 namespace shop {
 

@@ -20,10 +20,10 @@ Row load(read_model& model, const std::string& key) {
 }
 
 void save(read_model& model, const order_row& row) {
-    model.put({row.id,
-               tidemark::encode_json(row).value(),
-               {{"customer", row.customer},
-                {"status", std::string{tidemark::to_string(row.status)}}}});
+    model.put(
+        {row.id,
+         tidemark::encode_json(row).value(),
+         {{"customer", row.customer}, {"status", std::string{tidemark::to_string(row.status)}}}});
 }
 
 void save(read_model& model, const stock_row& row) {
@@ -82,15 +82,13 @@ void stock::project(read_model& model, const inventory::restocked& e,
                     const event_context& context) {
     change_stock(model, context, [&](stock_row& row) { row.available += e.quantity; });
 }
-void stock::project(read_model& model, const inventory::reserved& e,
-                    const event_context& context) {
+void stock::project(read_model& model, const inventory::reserved& e, const event_context& context) {
     change_stock(model, context, [&](stock_row& row) {
         row.available -= e.quantity;
         row.reserved += e.quantity;
     });
 }
-void stock::project(read_model& model, const inventory::released& e,
-                    const event_context& context) {
+void stock::project(read_model& model, const inventory::released& e, const event_context& context) {
     change_stock(model, context, [&](stock_row& row) {
         row.available += e.quantity;
         row.reserved -= e.quantity;

@@ -23,7 +23,8 @@ struct orders {
     static constexpr std::string_view name = "orders.v1";
     using sources = tidemark::types<order>;
 
-    static void project(tidemark::read_model&, const order::placed&, const tidemark::event_context&);
+    static void project(tidemark::read_model&, const order::placed&,
+                        const tidemark::event_context&);
     static void project(tidemark::read_model&, const order::confirmed&,
                         const tidemark::event_context&);
     static void project(tidemark::read_model&, const order::rejected&,

@@ -106,6 +106,10 @@ def functions(source):
 
 def is_function(head):
     """Whether the tokens before a `{` are a function's head rather than a type's or a scope's."""
+    # A macro without a semicolon may stand before a type: what follows its `)` is the head.
+    last = len(head) - 1 - head[::-1].index(")") if ")" in head else -1
+    if head[last + 1:last + 2] and head[last + 1] in ("struct", "class", "enum", "union"):
+        return False
     if "(" not in head or "=" in head[:head.index("(")]:
         return False
     return not {"namespace", "class", "struct", "union", "enum"} & set(head[:head.index("(")])

@@ -8,7 +8,9 @@ BANNED = frozenset((
     "impl", "my", "new", "2"))
 # Names other libraries give a meaning to: ranges ask for data(), loggers have the level info.
 CUSTOMARY = frozenset(("data", "info"))
-KNOWN = re.compile(r"(^log|^exp|^http|^h)2$|completion_?handler|^build_info$|^new_(event|effect|timer)$", re.IGNORECASE)
+KNOWN = re.compile(
+    r"(^log|^exp|^http|^h)2$|completion_?handler|^build_info$|^new_(event|effect|timer)$",
+    re.IGNORECASE)
 TYPE_WORDS = frozenset(("class", "struct", "enum", "union", "concept", "namespace"))
 NOT_A_TYPE = frozenset((
     "return", "co_return", "co_await", "co_yield", "throw", "else", "case", "goto", "new",
