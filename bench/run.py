@@ -134,7 +134,8 @@ def main():
     wanted = given.names or [*PROGRAMS, "start"]
     unknown = [name for name in wanted if name not in (*PROGRAMS, "start")]
     if unknown:
-        sys.exit(f"bench: no benchmark {', '.join(unknown)}; there are {', '.join(PROGRAMS)}, start")
+        known = ", ".join((*PROGRAMS, "start"))
+        sys.exit(f"bench: no benchmark {', '.join(unknown)}; there are {known}")
     figures = {}
     for name in wanted:
         print(f"bench: {name} …", file=sys.stderr, flush=True)

@@ -40,7 +40,8 @@ struct world {
     }
     tidemark::awaitable<void> deposit(std::uint64_t client) {
         const auto to = name(client);
-        auto told = co_await accounts.execute<account::deposit>(to, money{1});
+        const money amount{1};
+        auto told = co_await accounts.execute<account::deposit>(to, amount);
         if (!told) throw std::runtime_error{told.reason()};
     }
 };

@@ -46,7 +46,7 @@ TABLE = (
     Tier("unit-clang", "all tests of all modules, clang++ 19",
          CLANG_PACKAGES, lambda session: run_suite(builds.CLANG, session)),
     Tier("crash", "kill -9 of the real program loses nothing that was acknowledged",
-         CLANG_PACKAGES, lambda session: run_suite(builds.CLANG, session, "crash")),
+         CLANG_PACKAGES + ("strace",), lambda session: run_suite(builds.CLANG, session, "crash")),
     Tier("console", "the console in a real headless browser",
          CLANG_PACKAGES + ("chromium", "nodejs", "npm"), run_console),
     Tier("metrics", "promtool finds nothing in what /metrics serves",
