@@ -53,7 +53,7 @@ void instance::pump() {
         if (stage_ != stage::ready) break;
         auto e = std::move(waiting_.front());
         waiting_.pop_front();
-        if (!begin(std::move(e))) break;
+        begin(std::move(e));
     }
     is_pumping_ = false;
     if (is_idle()) shard_.idle(*this);
@@ -84,36 +84,31 @@ void instance::on_loaded(result<loaded_stream> loaded) {
     pump();
 }
 
-bool instance::begin(entry_ptr e) {
+void instance::begin(entry_ptr e) {
     if (e->envelope.deadline <= shard_.steady()) {
         answer_action(*e, e->fsm.step(fsm_input::deadline_passed));
-        return true;
+    } else if (meets_expected(e)) {
+        decide(std::move(e));
     }
-    if (!meets_expected(e)) return e == nullptr && stage_ == stage::ready;
-    decide(std::move(e));
-    return true;
 }
 
 /// Judges the caller's expected version against the tentative one. A mismatch is only told once it
 /// is true: after what is in flight has ended and, where others may write, the stream was read
-/// again. Takes the entry when it answers it or puts it back.
+/// again. False: it took the entry, to put it back until then or to have it judged.
 bool instance::meets_expected(entry_ptr& e) {
     if (!e->envelope.expected || *e->envelope.expected == version_) return true;
     if (!flight_.empty()) {
         waiting_.push_front(std::move(e));
-        e = nullptr;
         stage_ = stage::draining;
         return false;
     }
     if (shard_.events().is_shared() && !e->has_reloaded) {
         e->has_reloaded = true;
         waiting_.push_front(std::move(e));
-        e = nullptr;
         stage_ = stage::cold;
-        return true;  // pump loads and comes back
+        return false;
     }
     probe(std::move(e));
-    e = nullptr;
     return false;
 }
 

@@ -88,8 +88,7 @@ class instance {
 
     void pump();
     void start_load();
-    /// False: the entry went back to the front and nothing more can be begun now.
-    bool begin(entry_ptr e);
+    void begin(entry_ptr e);
     bool meets_expected(entry_ptr& e);
     void decide(entry_ptr e);
     void append(entry_ptr e, decided made);

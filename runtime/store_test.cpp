@@ -101,6 +101,28 @@ TEST_CASE("store: a wrong expected version conflicts, a right one does not") {
     CHECK(w.call<counter::add>(call{}.expecting(version{1}), "a", 1));
 }
 
+TEST_CASE("store: on a shared store a wrong expected version is judged on what is there now") {
+    tidemark::io io{{.shards = 1}};
+    memory_storage events{io.clock(), {.incarnation = {}, .is_shared = true}};
+    store_test::unused_bus bus;
+    tidemark::runtime runtime{io, events, bus};
+    auto counters = runtime.store<counter>();
+    runtime.start();
+    const id<counter> a{"a"};
+    REQUIRE(run(io, counters.execute<counter::add>(a, 1)));
+    append_request foreign;
+    foreign.stream = a.stream();
+    foreign.events.push_back({io.fresh_id(), encode(counter::added{1})});
+    auto batch = std::make_shared<std::vector<append_request>>();
+    batch->push_back(foreign);
+    run(io, events.append(batch));
+    CHECK(run(io, counters.execute<counter::add>(call{}.expecting(version{2}), a, 1)));
+    const auto wrong = run(io, counters.execute<counter::add>(call{}.expecting(version{2}), a, 1));
+    REQUIRE(wrong.is_error());
+    CHECK(wrong.error().code() == errc::conflict);
+    run(io, runtime.drain());
+}
+
 TEST_CASE("store: a repeated key hears its first answer before any version conflict") {
     world w;
     REQUIRE(w.call<counter::add>(call{}.once("k").expecting(version{0}), "a", 1));
