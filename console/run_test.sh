@@ -46,7 +46,7 @@ start() {
   TIDEMARK_API_URL=http://127.0.0.1:$1
   TIDEMARK_ADMIN_URL=http://127.0.0.1:$2
   export TIDEMARK_API_URL TIDEMARK_ADMIN_URL
-  (cd "$work" && exec "$shop" --port "$1" --admin-port "$2" --no-demo) >"$work/log" 2>&1 &
+  (cd "$work" && exec "$shop" dev --port "$1" --admin-port "$2" --no-demo) >"$work/log" 2>&1 &
   server=$!
   node "$here/await_ready.mjs" "$server"
 }
