@@ -29,6 +29,8 @@ connection::connection(server::state& owner, asio::ip::tcp::socket socket)
     : owner_{owner}, socket_{std::move(socket)}, buffer_{read_ahead_bytes_max} {
     boost::system::error_code ignored;
     remote_address_ = socket_.remote_endpoint(ignored).address().to_string();
+    // Accepted just before a drain began: nothing is asked for yet.
+    must_close_ = owner_.is_draining;
     owner_.connections.insert(this);
     owner_.connection_count = owner_.connections.size();
 }

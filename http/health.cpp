@@ -5,6 +5,9 @@
 #include "tidemark/async/timeout.hpp"
 #include "tidemark/http/json_text.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>

@@ -63,7 +63,7 @@ class health {
     /// {"status":"ready|not_ready|starting|draining","checks":[…]}. On the executor.
     [[nodiscard]] std::string to_json() const;
 
-    /// Stops asking; returns when the last question has ended.
+    /// Stops asking; returns when the last question has ended. From any executor.
     [[nodiscard]] awaitable<void> drain();
 
   private:
