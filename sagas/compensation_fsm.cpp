@@ -28,8 +28,7 @@ bool is_at(const std::vector<tracked_step>& steps, state at) {
 }  // namespace
 
 compensation_fsm compensation_fsm::restored(saga_phase phase, std::string reason,
-                                            bool is_forward_only,
-                                            std::vector<tracked_step> steps) {
+                                            bool is_forward_only, std::vector<tracked_step> steps) {
     compensation_fsm out;
     out.phase_ = phase;
     out.reason_ = std::move(reason);
@@ -115,7 +114,8 @@ saga_changes compensation_fsm::resume(bool skip, std::string_view by) {
     saga_changes out;
     if (phase_ != saga_phase::stuck && phase_ != saga_phase::compensating) return out;
     const auto waits = [skip](const tracked_step& one) {
-        return one.at == state::undo_refused || one.at == (skip ? state::undo_sent : state::settling);
+        return one.at == state::undo_refused ||
+               one.at == (skip ? state::undo_sent : state::settling);
     };
     if (std::ranges::none_of(steps_, waits)) return out;
     change_phase(out, saga_phase::compensating, by);
@@ -154,9 +154,9 @@ void compensation_fsm::change(saga_changes& out, saga_change one) {
     out.push_back(std::move(one));
 }
 
-void compensation_fsm::change_step(saga_changes& out, tracked_step& step, step_state to,
+void compensation_fsm::change_step(saga_changes& out, const tracked_step& moved, step_state to,
                                    std::string_view reason) {
-    change(out, step_change{step.step.effect, to, std::string{reason}});
+    change(out, step_change{moved.step.effect, to, std::string{reason}});
 }
 
 void compensation_fsm::change_phase(saga_changes& out, saga_phase to, std::string_view reason) {

@@ -116,7 +116,7 @@ class compensation_fsm {
   private:
     [[nodiscard]] tracked_step* lookup(message_id effect);
     void change(saga_changes& out, saga_change one);
-    void change_step(saga_changes& out, tracked_step& step, step_state to,
+    void change_step(saga_changes& out, const tracked_step& moved, step_state to,
                      std::string_view reason = {});
     void change_phase(saga_changes& out, saga_phase to, std::string_view reason);
     /// Unwinds as soon as nothing is settling and no undo is on its way.

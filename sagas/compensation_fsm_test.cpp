@@ -69,8 +69,8 @@ TEST_CASE("compensation: a success arms the undo, a refusal drops it") {
     w.fsm.forget();
     REQUIRE(w.fsm.steps().size() == 1);
     CHECK(w.fsm.steps().front().step.name == "a");
-    CHECK(w.fsm.fail("x") == saga_changes{to(saga_phase::compensating, "x"),
-                                          to("a", step_state::undo_sent)});
+    CHECK(w.fsm.fail("x") ==
+          saga_changes{to(saga_phase::compensating, "x"), to("a", step_state::undo_sent)});
 }
 
 TEST_CASE("compensation: a duplicate answer and one to an unknown step change nothing") {
@@ -116,8 +116,8 @@ TEST_CASE("compensation: nothing is undone before every send is settled") {
     CHECK(w.fsm.is_settling());
     CHECK(w.fsm.refused(named("b"), "tidemark.settled", true) ==
           saga_changes{to("b", step_state::settled_refused, "tidemark.settled")});
-    CHECK(w.fsm.refused(named("c"), "empty") == saga_changes{to("c", step_state::refused, "empty"),
-                                                             to("a", step_state::undo_sent)});
+    CHECK(w.fsm.refused(named("c"), "empty") ==
+          saga_changes{to("c", step_state::refused, "empty"), to("a", step_state::undo_sent)});
     CHECK_FALSE(w.fsm.is_settling());
 }
 
@@ -145,18 +145,18 @@ TEST_CASE("compensation: a request answered while sends are settled is known") {
     w.request("r").send("a");
     (void)w.fsm.fail("x");
     CHECK(w.fsm.refused(named("r"), "no") == saga_changes{to("r", step_state::refused, "no")});
-    CHECK(w.fsm.refused(named("a"), "settled", true) ==
-          saga_changes{to("a", step_state::settled_refused, "settled"),
-                       to(saga_phase::failed, "x")});
+    CHECK(
+        w.fsm.refused(named("a"), "settled", true) ==
+        saga_changes{to("a", step_state::settled_refused, "settled"), to(saga_phase::failed, "x")});
 }
 
 TEST_CASE("compensation: a late refusal of an assumed request drops its undo") {
     written w;
     w.request("r").send("a");
     (void)w.fsm.succeeded(named("a"));
-    CHECK(w.fsm.fail("x") ==
-          saga_changes{to(saga_phase::compensating, "x"), to("r", step_state::assumed),
-                       to("a", step_state::undo_sent)});
+    CHECK(w.fsm.fail("x") == saga_changes{to(saga_phase::compensating, "x"),
+                                          to("r", step_state::assumed),
+                                          to("a", step_state::undo_sent)});
     CHECK(w.fsm.refused(named("r"), "no") == saga_changes{to("r", step_state::refused, "no")});
     CHECK(w.fsm.undo_succeeded(named("a")) ==
           saga_changes{to("a", step_state::undone), to(saga_phase::failed, "x")});
@@ -191,9 +191,9 @@ TEST_CASE("compensation: a pivot found successful while settling overrules the f
     w.send("a").send("b").pivot("p").parting("last");
     (void)w.fsm.succeeded(named("a"));
     (void)w.fsm.fail("late");
-    CHECK(w.fsm.succeeded(named("p")) == saga_changes{to("p", step_state::succeeded),
-                                                      to(saga_phase::running,
-                                                         "the pivot has happened")});
+    CHECK(w.fsm.succeeded(named("p")) ==
+          saga_changes{to("p", step_state::succeeded),
+                       to(saga_phase::running, "the pivot has happened")});
     w.fsm.forget();
     CHECK(w.fsm.is_forward_only());
     CHECK(w.fsm.reason().empty());
@@ -236,9 +236,9 @@ TEST_CASE("compensation: parting steps are sent once the failure is certain, nev
     w.send("a").parting("bye");
     (void)w.fsm.fail("x");
     CHECK(w.fsm.find(named("bye"))->at == step_state::held);
-    CHECK(w.fsm.succeeded(named("a")) ==
-          saga_changes{to("a", step_state::succeeded), to("bye", step_state::sent),
-                       to("a", step_state::undo_sent)});
+    CHECK(w.fsm.succeeded(named("a")) == saga_changes{to("a", step_state::succeeded),
+                                                      to("bye", step_state::sent),
+                                                      to("a", step_state::undo_sent)});
     CHECK(w.fsm.succeeded(named("bye")) == saga_changes{to("bye", step_state::succeeded)});
     CHECK(w.fsm.undo_succeeded(named("a")) ==
           saga_changes{to("a", step_state::undone), to(saga_phase::failed, "x")});

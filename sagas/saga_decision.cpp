@@ -31,9 +31,7 @@ std::optional<saga_message> text_of(const std::optional<any_message>& message) {
     return text_of(*message);
 }
 
-stream_id stream_of(std::string_view text) {
-    return stream_id::parse(text).value_or(stream_id{});
-}
+stream_id stream_of(std::string_view text) { return stream_id::parse(text).value_or(stream_id{}); }
 
 std::string reason_of(const saga_answer& given) {
     if (!given.is_refused) return {};
@@ -43,8 +41,7 @@ std::string reason_of(const saga_answer& given) {
 /// The step that ends the saga, if there is one: the first counts.
 const step* ending_of(const std::vector<step>& steps) {
     const auto found = std::ranges::find_if(steps, [](const step& one) {
-        return std::holds_alternative<complete_step>(one) ||
-               std::holds_alternative<fail_step>(one);
+        return std::holds_alternative<complete_step>(one) || std::holds_alternative<fail_step>(one);
     });
     return found == steps.end() ? nullptr : &*found;
 }
@@ -81,9 +78,8 @@ std::optional<refusal> saga_decision::objection(const plain_input& given, bool i
     }
     const bool is_undoing = state_.fsm.phase() != saga_phase::running && !state_.fsm.is_settling();
     if (is_undoing || state_.held.size() >= held_inputs_max) {
-        return refusal{"saga_is_compensating",
-                       name + " came while the saga undoes what it did (" + state_.fsm.reason() +
-                           ")"};
+        return refusal{"saga_is_compensating", name + " came while the saga undoes what it did (" +
+                                                   state_.fsm.reason() + ")"};
     }
     return std::nullopt;
 }
@@ -117,6 +113,7 @@ result<void> saga_decision::take(const saga_answer& given) {
     if (state_.has_ended()) {
         emit(saga_step_outcome{given.effect,
                                given.is_refused ? step_state::refused : step_state::succeeded,
+                               {},
                                {},
                                reason_of(given)});
     }
@@ -164,8 +161,8 @@ void saga_decision::take_work_answer(const saga_answer& given, const tracked_ste
 }
 
 result<void> saga_decision::take(const saga_resume& given) {
-    const auto by = (given.skip ? "passed over by " : "resumed by ") + given.actor + ": " +
-                    given.reason;
+    const auto by =
+        (given.skip ? "passed over by " : "resumed by ") + given.actor + ": " + given.reason;
     const auto changes = state_.fsm.resume(given.skip, by);
     if (changes.empty()) {
         out_.refused = refusal{"saga_has_nothing_to_resume",
@@ -272,27 +269,31 @@ void saga_decision::record(const phase_change& change) {
 }
 
 void saga_decision::record(const step_change& change) {
-    const auto* tracked = state_.fsm.find(change.effect);
-    message_id work;
-    if (tracked != nullptr) {
-        const auto step = tracked->step;
-        const auto kind =
-            step.kind == step_kind::send ? effect_kind::send : effect_kind::request;
-        if (change.to == step_state::settling) {
-            auto options = compensation_options(step);
-            options.settles = step.effect;
-            add_effect(effect_kind::settle, step.target, step.command, encode_options(options));
-        } else if (change.to == step_state::undo_sent) {
-            work = add_effect(kind, step.target, *step.undo,
-                              encode_options(compensation_options(step)));
-        } else if (change.to == step_state::sent) {
-            work = add_effect(kind, step.target, step.command, step.options);
-        } else if (change.to == step_state::assumed && step.kind == step_kind::request) {
-            out_.closes.push_back(step.effect);
-        }
-        if (!work.is_none()) state_.fsm.work_is(change.effect, work);
+    saga_step_outcome out{change.effect, change.to, {}, {}, change.reason};
+    if (const auto* tracked = state_.fsm.find(change.effect); tracked != nullptr) {
+        work_on(tracked->step, out);
     }
-    emit(saga_step_outcome{change.effect, change.to, work, change.reason});
+    emit(out);
+    if (!out.work.is_none()) state_.fsm.work_is(change.effect, out.work);
+}
+
+/// Does what the step's coming to stand elsewhere asks for.
+void saga_decision::work_on(const saga_step& moved, saga_step_outcome& out) {
+    const auto kind = moved.kind == step_kind::send ? effect_kind::send : effect_kind::request;
+    if (out.state == step_state::settling) {
+        auto options = compensation_options(moved);
+        options.settles = moved.effect;
+        add_effect(effect_kind::settle, moved.target, moved.command, encode_options(options));
+    } else if (out.state == step_state::undo_sent) {
+        out.work = add_effect(kind, moved.target, *moved.undo,
+                              encode_options(compensation_options(moved)));
+        out.work_name = moved.undo->name;
+    } else if (out.state == step_state::sent) {
+        out.work = add_effect(kind, moved.target, moved.command, moved.options);
+        out.work_name = moved.command.name;
+    } else if (out.state == step_state::assumed && moved.kind == step_kind::request) {
+        out_.closes.push_back(moved.effect);
+    }
 }
 
 void saga_decision::plan(const send_step& s, bool is_parting) {
@@ -330,9 +331,9 @@ void saga_decision::plan(saga_step recorded) {
         recorded.effect = next_effect();
         ++next_index_;  // its name is taken; the effect gets another when it is sent
     } else {
-        recorded.effect = add_effect(
-            recorded.kind == step_kind::send ? effect_kind::send : effect_kind::request,
-            recorded.target, recorded.command, recorded.options);
+        recorded.effect =
+            add_effect(recorded.kind == step_kind::send ? effect_kind::send : effect_kind::request,
+                       recorded.target, recorded.command, recorded.options);
     }
     emit(recorded);
     state_.fsm.sent(std::move(recorded));

@@ -48,6 +48,7 @@ class saga_decision {
     result<void> carry_out(const saga_changes& changes);
     void record(const step_change& change);
     void record(const phase_change& change);
+    void work_on(const saga_step& moved, saga_step_outcome& out);
 
     // One step of the author's.
     void plan(const send_step& s, bool is_parting);

@@ -132,9 +132,12 @@ struct saga_step_outcome {
     step_state state{};
     /// The effect that carries its undo out, or a held step once it is sent; otherwise none.
     message_id work;
+    /// Stored name of what that effect sends; empty if there is none.
+    std::string work_name;
     std::string reason;
 };
-TIDEMARK_MESSAGE(saga_step_outcome, "tidemark.saga_step_outcome.v1", effect, state, work, reason)
+TIDEMARK_MESSAGE(saga_step_outcome, "tidemark.saga_step_outcome.v1", effect, state, work, work_name,
+                 reason)
 
 /// A timer was set, or cancelled if it has no due time. Those of an ended saga are gone.
 struct saga_timer {

@@ -26,8 +26,7 @@ struct saga_snapshot {
 };
 TIDEMARK_STRUCT(saga_snapshot, saga)
 
-using saga_event =
-    std::variant<saga_input, saga_step, saga_step_outcome, saga_timer, saga_status>;
+using saga_event = std::variant<saga_input, saga_step, saga_step_outcome, saga_timer, saga_status>;
 
 /// Folds one event; user code is called for what it hears.
 struct folding {
@@ -54,8 +53,8 @@ struct folding {
         return {};
     }
     result<void> operator()(const saga_status& moved) const {
-        const bool is_back = into.fsm.phase() == saga_phase::compensating &&
-                             moved.state == saga_phase::running;
+        const bool is_back =
+            into.fsm.phase() == saga_phase::compensating && moved.state == saga_phase::running;
         into.fsm.apply(phase_change{moved.state, moved.reason});
         const auto held = is_back ? std::exchange(into.held, {}) : std::vector<saga_input>{};
         into.forget();

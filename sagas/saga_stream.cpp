@@ -88,7 +88,8 @@ result<std::unique_ptr<any_command>> saga_stream::answer_command(
         out.effect = options->settles;
     }
     for (const auto& event : events) {
-        if (sent.effect.kind == effect_kind::request && event.message.name == stored_name<refused>()) {
+        if (sent.effect.kind == effect_kind::request &&
+            event.message.name == stored_name<refused>()) {
             auto why = decode<refused>(event.message.payload);
             if (!why) return why.error();
             out.is_refused = true;

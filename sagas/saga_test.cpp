@@ -43,8 +43,8 @@ struct bank : saga_test::world {
     std::int64_t balance(const account_id& of) {
         std::int64_t out = 0;
         for (const auto& event : read(of.stream())) {
-            auto decoded = decode_variant<account::event>(event.message.name,
-                                                          event.message.payload);
+            auto decoded =
+                decode_variant<account::event>(event.message.name, event.message.payload);
             const auto& e = decoded.value();
             if (const auto* o = std::get_if<account::opened>(&e)) out += o->balance.value();
             if (const auto* d = std::get_if<account::deposited>(&e)) out += d->amount.value();
@@ -55,8 +55,9 @@ struct bank : saga_test::world {
     std::vector<std::string> inputs() {
         std::vector<std::string> out;
         for (const auto& heard : stored<saga_input>(t1.stream())) {
-            out.push_back(heard.name +
-                          (heard.use == input_use::reacted ? "" : " " + std::string{to_string(heard.use)}));
+            out.push_back(heard.name + (heard.use == input_use::reacted
+                                            ? ""
+                                            : " " + std::string{to_string(heard.use)}));
         }
         return out;
     }
@@ -149,8 +150,8 @@ TEST_CASE("saga: a deadline before the debit was decided refuses the debit for e
     CHECK(b.events.phases.at("transfer-t1") == saga_phase::failed);
     CHECK(b.reason() == "timed_out");
     CHECK(b.balance(ada) == 100);
-    CHECK(b.outcomes("debit") == std::vector<step_state>{step_state::settling,
-                                                         step_state::settled_refused});
+    CHECK(b.outcomes("debit") ==
+          std::vector<step_state>{step_state::settling, step_state::settled_refused});
     CHECK(b.pending(t1.stream()) == 0);  // the send's queue entry is closed
 }
 
@@ -161,10 +162,9 @@ TEST_CASE("saga: a debit found while settling is given back") {
     CHECK(b.ends(saga_phase::failed));
     CHECK(b.reason() == "timed_out");
     CHECK(b.balance(ada) == 100);
-    CHECK(b.outcomes("debit") == std::vector<step_state>{step_state::settling,
-                                                         step_state::succeeded,
-                                                         step_state::undo_sent,
-                                                         step_state::undone});
+    CHECK(b.outcomes("debit") ==
+          std::vector<step_state>{step_state::settling, step_state::succeeded,
+                                  step_state::undo_sent, step_state::undone});
     CHECK(b.inputs().back() == "account.withdrawn.v1 passed_over");
     CHECK(b.pending(t1.stream()) == 0);
 }
@@ -194,8 +194,8 @@ TEST_CASE("saga: a credit that was not decided at the deadline never happens") {
     b.pass(5min);
     CHECK(b.balance(ada) == 100);
     CHECK(b.balance(bob) == 0);
-    CHECK(b.outcomes("credit") == std::vector<step_state>{step_state::settling,
-                                                          step_state::settled_refused});
+    CHECK(b.outcomes("credit") ==
+          std::vector<step_state>{step_state::settling, step_state::settled_refused});
 }
 
 TEST_CASE("saga: a refused undo is stuck until an operator lets it go on") {
@@ -332,5 +332,6 @@ TEST_CASE("saga: the state folded from the log is the state of the live saga") {
     auto folded = run(*b.process, b.runtime->state_of(t1.stream(), live.version));
     REQUIRE(folded.has_value());
     CHECK(folded->state == live.payload);
-    CHECK(live.payload.starts_with(R"({"state":{"to":"bob"},"saga":{"has_begun":true,"phase":"failed")"));
+    CHECK(live.payload.starts_with(
+        R"({"state":{"to":"bob"},"saga":{"has_begun":true,"phase":"failed")"));
 }

@@ -103,9 +103,7 @@ class saga_code_of final : public saga_code {
         (add(std::type_identity<Inputs>{}), ...);
         return out;
     }
-    static state& value_of(any_state& from) {
-        return static_cast<typed_state<state>&>(from).value;
-    }
+    static state& value_of(any_state& from) { return static_cast<typed_state<state>&>(from).value; }
 };
 
 /// The machinery's view of a saga.

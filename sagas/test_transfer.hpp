@@ -8,8 +8,6 @@
 /// The bank of the sagas' own tests.
 namespace saga_test {
 
-using namespace std::chrono_literals;
-
 TIDEMARK_VALUE(money, std::int64_t)
 
 /// Refuses what it cannot pay, and everything once it is closed.
@@ -99,7 +97,7 @@ struct transfer {
         return {tidemark::send(b.from, account::withdraw{b.amount})
                     .undone_by(account::deposit{b.amount})
                     .named("debit"),
-                tidemark::schedule("late", 30s, late{})};
+                tidemark::schedule("late", std::chrono::seconds{30}, late{})};
     }
     static steps react(const state& s, const account::withdrawn& e) {
         return tidemark::send(s.to, account::deposit{e.amount}).named("credit").pivot();

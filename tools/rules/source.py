@@ -119,7 +119,8 @@ class Source:
 
     @property
     def is_test(self):
-        return self.path.endswith("_test.cpp") or self.module == "tests"
+        name = self.path.rpartition("/")[2]
+        return name.endswith("_test.cpp") or name.startswith("test_") or self.module == "tests"
 
     @functools.cached_property
     def directives(self):
