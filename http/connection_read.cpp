@@ -54,7 +54,8 @@ awaitable<bool> connection::read_head() {
                 co_return false;
             }
         }
-        if (co_await read_more()) continue;
+        const auto is_more = co_await read_more();
+        if (is_more) continue;
         if (has_expired_ && phase_ == phase::reading) {
             refuse_with("request_timeout", "the head of the request did not arrive in time");
         }
@@ -162,7 +163,8 @@ awaitable<bool> connection::read_body(parser& from) {
     while (true) {
         if (buffer_.size() > 0 && !advance(from)) co_return false;
         if (from.is_done()) co_return true;
-        if (co_await read_more()) continue;
+        const auto is_more = co_await read_more();
+        if (is_more) continue;
         if (has_expired_) refuse_with("request_timeout", "the body did not arrive in time");
         co_return false;
     }

@@ -77,7 +77,8 @@ std::string event_stream::take_queued() {
 
 awaitable<std::string> event_stream::take() {
     while (is_open() && queue_.empty()) {
-        if (co_await wake_->wait(limits_.heartbeat)) co_return sse_comment("heartbeat");
+        const auto is_quiet = co_await wake_->wait(limits_.heartbeat);
+        if (is_quiet) co_return sse_comment("heartbeat");
     }
     if (queue_.empty()) co_return std::string{};
     co_return take_queued();

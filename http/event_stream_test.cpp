@@ -25,7 +25,8 @@ awaitable<void> number(event_stream& into, int last) {
         sse_event e;
         e.id = std::to_string(at);
         e.content = "n" + e.id;
-        if (!co_await into.push(std::move(e))) co_return;
+        const auto is_taken = co_await into.push(std::move(e));
+        if (!is_taken) co_return;
     }
 }
 

@@ -188,7 +188,8 @@ awaitable<drain_report> server::state::drain(duration within) {
         }
     }
     auto closing = inside.close();
-    if (co_await finish_within(world, std::move(closing), within)) co_return report;
+    const auto is_closed = co_await finish_within(world, std::move(closing), within);
+    if (is_closed) co_return report;
     for (auto* c : connections) {
         if (c->is_streaming())
             --report.streams_ended;
@@ -198,7 +199,8 @@ awaitable<drain_report> server::state::drain(duration within) {
         ++report.connections_cut;
     }
     auto again = inside.close();
-    if (co_await finish_within(world, std::move(again), cut_grace)) co_return report;
+    const auto is_cut = co_await finish_within(world, std::move(again), cut_grace);
+    if (is_cut) co_return report;
     report.left_behind = connections.size();
     co_return report;
 }

@@ -4,8 +4,8 @@ from rules.source import CLOSING, OPENING
 
 # Calls that keep the closure alive until its coroutine ends.
 SPAWNERS = ("co_spawn", "spawn")
-FORMS = ("co_await stands alone: a statement, the initialiser of one variable, an if condition, "
-         "or co_return co_await f(x)")
+FORMS = ("co_await stands alone: a statement, the initialiser of one variable (also in an if "
+         "condition), or co_return co_await f(x)")
 COROUTINE_WORDS = ("co_await", "co_return", "co_yield")
 AFTER_OPERAND = ("return", "co_return", "co_await", "co_yield", "case", "throw", "else")
 
@@ -83,7 +83,8 @@ def form_allowed(tokens, index):
         return False
     enclosing = start - 1 if boundary == "(" else enclosing_condition(tokens, start)
     if enclosing is not None:
-        return in_if(tokens, enclosing) and (prefix in ([], ["!"]) or declares_one(prefix))
+        # g++ 12.2 miscompiles a bare one in coroutines without local variables.
+        return in_if(tokens, enclosing) and declares_one(prefix)
     prefix = without_controls(tokens, start, index)
     return prefix in ([], ["co_return"], ["(", "void", ")"]) or declares_one(prefix)
 
