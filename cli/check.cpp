@@ -1,0 +1,182 @@
+#include "tidemark/cli/failure.hpp"
+#include "tidemark/cli/open_store.hpp"
+#include "tidemark/cli/session.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <CLI/App.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+namespace tidemark::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uint64_t disk_bytes_min = 256UL << 20U;
+constexpr rlim_t files_min = 1024;
+
+struct finding {
+    std::string name;
+    bool is_ok = true;
+    std::string seen;
+    std::string fix;
+};
+
+/// Whether a listener could be opened: a bind that is given up at once.
+std::string try_bind(const std::string& address, std::int64_t port) {
+    const auto is_v6 = address.find(':') != std::string::npos;
+    const auto socket = ::socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (socket < 0) return std::strerror(errno);
+    const auto on = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(static_cast<std::uint16_t>(port));
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = v4.sin_port;
+    auto* const place = is_v6 ? static_cast<void*>(&v6.sin6_addr) : &v4.sin_addr;
+    ::inet_pton(is_v6 ? AF_INET6 : AF_INET, address.c_str(), place);
+    const auto* const any =
+        is_v6 ? reinterpret_cast<const sockaddr*>(&v6) : reinterpret_cast<const sockaddr*>(&v4);
+    const auto bound = ::bind(socket, any, is_v6 ? sizeof v6 : sizeof v4);
+    const std::string why = bound == 0 ? "" : std::strerror(errno);
+    ::close(socket);
+    return why;
+}
+
+finding check_port(const settings& values, const char* name, bool is_ours) {
+    finding out{name, true, "", ""};
+    const auto port = values.integer(name);
+    const auto why = is_ours || port == 0 ? "" : try_bind(values.text("http.address"), port);
+    out.is_ok = why.empty();
+    out.seen = values.text("http.address") + ":" + std::to_string(port) + " " +
+               (is_ours       ? "served by a running process"
+                : why.empty() ? "is free"
+                              : why);
+    out.fix = "stop what listens there, or --set " + std::string{name} + "=0 for a free port";
+    return out;
+}
+
+finding check_disk(const settings& values) {
+    finding out{"disk space", true, "not needed: the store is in memory", ""};
+    const auto path = sqlite_path(values);
+    if (path.empty()) return out;
+    auto folder = std::filesystem::path{path}.parent_path();
+    if (folder.empty()) folder = ".";
+    struct statvfs status{};
+    if (::statvfs(folder.c_str(), &status) != 0) {
+        out.is_ok = false;
+        out.seen = folder.string() + ": " + std::strerror(errno);
+        out.fix = "mkdir -p " + folder.string();
+        return out;
+    }
+    const auto free = std::uint64_t{status.f_bavail} * status.f_frsize;
+    out.is_ok = free >= disk_bytes_min;
+    out.seen = std::to_string(free >> 20U) + " MiB free in " + folder.string();
+    out.fix = "free at least 256 MiB, or name another file with --store";
+    return out;
+}
+
+finding check_files() {
+    finding out{"open files", true, "", "ulimit -n 65536"};
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    out.is_ok = limit.rlim_cur >= files_min;
+    out.seen = "at most " + std::to_string(limit.rlim_cur);
+    return out;
+}
+
+/// The store answers: through the process that serves it, or opened for reading.
+finding check_store(session& in, bool& is_live) {
+    finding out{"store", true, "", ""};
+    const auto path = sqlite_path(in.values());
+    if (in.url.empty() && !path.empty() && !std::filesystem::exists(path) &&
+        !connect_live(admin_url(in.values()))) {
+        out.seen = path + " is not there yet; the first start makes it";
+        return out;
+    }
+    try {
+        auto& to = in.connect(access::read);
+        is_live = to.is_live();
+        const auto overview = to.get("/admin/v1/overview");
+        const auto* const store = overview.as_object().if_contains("store");
+        out.seen = (is_live ? "served at " : "read from ") + to.place();
+        if (store != nullptr) {
+            out.seen += ", " + cell(*store, "streams") + " streams, last position " +
+                        cell(*store, "last_position");
+        }
+    } catch (const failure& e) {
+        out.is_ok = false;
+        out.seen = e.said().what;
+        out.fix = e.said().fix;
+    }
+    return out;
+}
+
+finding check_log(session& in) {
+    const auto answered = in.connect(access::read).get("/admin/v1/verify");
+    finding out{"log", cell(answered, "ok") == "true", "",
+                "restore a backup; report the problems listed with --json"};
+    out.seen = cell(answered, "checked_events") + " events in " +
+               cell(answered, "checked_streams") + " streams";
+    if (!out.is_ok) out.seen += ": " + cell(answered, "problems");
+    return out;
+}
+
+exit_code check(session& in, bool with_log) {
+    const auto out = in.out();
+    std::vector<finding> found;
+    const auto& values = in.values();
+    found.push_back(
+        {"configuration", true, std::to_string(values.all().size()) + " settings are valid", ""});
+    auto is_live = false;
+    found.push_back(check_store(in, is_live));
+    if (with_log && found.back().is_ok) found.push_back(check_log(in));
+    found.push_back(check_port(values, "http.port", is_live));
+    found.push_back(check_port(values, "http.admin_port", is_live));
+    found.push_back(check_disk(values));
+    found.push_back(check_files());
+
+    auto is_ok = true;
+    json::array items;
+    for (const auto& f : found) {
+        is_ok = is_ok && f.is_ok;
+        auto name = f.name;
+        name.resize(16, ' ');
+        out.line((f.is_ok ? out.paint("green", "ok    ") : out.paint("red", "FAIL  ")) + name +
+                 printable(f.seen));
+        if (!f.is_ok) out.line("      fix             " + f.fix);
+        json::object item;
+        item["name"] = f.name;
+        item["ok"] = f.is_ok;
+        item["seen"] = f.seen;
+        item["fix"] = f.is_ok ? "" : f.fix;
+        items.push_back(std::move(item));
+    }
+    json::object document;
+    document["ok"] = is_ok;
+    document["items"] = std::move(items);
+    out.json(document);
+    return is_ok ? exit_code::ok : exit_code::failed;
+}
+
+}  // namespace
+
+void add_check(CLI::App& tool, session& in) {
+    auto with_log = std::make_shared<bool>(false);
+    auto& verb = *tool.add_subcommand("check", "check settings, store, ports and machine");
+    verb.add_flag("--log", *with_log, "also read the whole log and check its order");
+    on_run(verb, in, [&in, with_log] { return check(in, *with_log); });
+}
+
+}  // namespace tidemark::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "tidemark/async/executor.hpp"
+#include "tidemark/eventbus/memory_event_bus.hpp"
+#include "tidemark/eventstore/storage.hpp"
+#include "tidemark/runtime/settings.hpp"
+
+#include <memory>
+
+namespace tidemark::cli {
+
+/// How a store is opened.
+enum class store_mode : std::uint8_t {
+    /// Without its lock and without writing; a file must be there.
+    read_only,
+    /// Under its lock; a file that is not there is made, an older schema is migrated.
+    serving,
+};
+
+/// The store that `store.url` names. Throws `failure` with what is wrong and what to do: CLI-005
+/// if another process serves the file, CLI-006 otherwise. `world` outlives the store.
+[[nodiscard]] std::unique_ptr<storage> open_store(execution& world, const settings& values,
+                                                  store_mode mode);
+
+/// The bus that `bus.url` names: "memory:" is all there is.
+[[nodiscard]] std::unique_ptr<memory_event_bus> open_bus();
+
+/// The path of a "sqlite:" URL; "" for any other.
+[[nodiscard]] std::string sqlite_path(const settings& values);
+
+}  // namespace tidemark::cli
