@@ -59,7 +59,8 @@ TEST_CASE("list_streams: by prefix, in text order, in pages") {
         const auto texts = [&](const std::string& prefix, const std::string& after,
                                std::size_t limit) {
             std::vector<std::string> found;
-            for (const auto& one : *run(c.store().list_streams(prefix, after, limit))) {
+            const auto page = run(c.store().list_streams(prefix, after, limit)).value();
+            for (const auto& one : page) {
                 found.push_back(one.stream.text());
             }
             return found;

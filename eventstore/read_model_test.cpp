@@ -24,7 +24,8 @@ result<void> update(contract_store& c, std::uint64_t from, std::uint64_t to,
 
 std::vector<std::string> keys(contract_store& c, document_query query) {
     std::vector<std::string> found;
-    for (const auto& one : *run(c.store().query("m.v1", std::move(query)))) {
+    const auto page = run(c.store().query("m.v1", std::move(query))).value();
+    for (const auto& one : page) {
         found.push_back(one.key);
     }
     return found;

@@ -3,7 +3,6 @@
 #include <sqlite3.h>
 
 #include <atomic>
-#include <cstddef>
 
 namespace tidemark::testing {
 namespace {
@@ -12,11 +11,12 @@ constexpr const char* vfs_name = "tidemark-faulty";
 std::atomic<int> syncs_to_fail{0};
 std::atomic<int> syncs_failed{0};
 
-/// A file of ours with the platform's behind it, in the memory SQLite gives for one file.
+/// A file of ours with the platform's behind it, in the memory SQLite gives for one file, which is
+/// aligned to 8 bytes.
 struct faulty_file {
     sqlite3_file as_sqlite;
     bool is_log;
-    alignas(std::max_align_t) char real[1];
+    alignas(sqlite3_int64) char real[1];
 };
 
 sqlite3_file* real_of(sqlite3_file* file) {

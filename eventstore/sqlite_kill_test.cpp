@@ -86,7 +86,8 @@ TEST_CASE("sqlite: what was acknowledged before kill -9 is there after it, exact
         get_or_fail<append_committed>(send(*store, next));
         acknowledged.insert(next);
         std::multiset<message_id> stored;
-        for (const auto& event : run(store->read_all(position{}, 1'000'000))->events) {
+        const auto page = run(store->read_all(position{}, 1'000'000)).value();
+        for (const auto& event : page.events) {
             stored.insert(event.id);
         }
         CHECK(stored.size() == 2 * acknowledged.size());
