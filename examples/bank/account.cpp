@@ -2,6 +2,7 @@
 
 namespace bank {
 
+// [decide]
 static_assert(tidemark::aggregate<account>);
 
 account::decision account::decide(const state& s, const open& c, const tidemark::context& context) {
@@ -21,9 +22,12 @@ account::decision account::decide(const state& s, const withdraw& c) {
     if (c.amount > s.balance) return tidemark::reject("insufficient_funds");
     return withdrawn{c.amount};
 }
+// [/decide]
 
+// [evolve]
 void account::evolve(state& s, const opened& e) { s.owner = e.owner; }
 void account::evolve(state& s, const deposited& e) { s.balance += e.amount; }
 void account::evolve(state& s, const withdrawn& e) { s.balance -= e.amount; }
+// [/evolve]
 
 }  // namespace bank

@@ -4,6 +4,7 @@ namespace bank {
 
 using namespace std::chrono_literals;
 
+// [react]
 static_assert(tidemark::saga<transfer>);
 
 transfer::steps transfer::react(const state&, const begin& b) {
@@ -28,5 +29,6 @@ transfer::steps transfer::react(const state&, const tidemark::refused& r) {
 transfer::steps transfer::react(const state&, const late&) { return tidemark::fail("timed_out"); }
 
 void transfer::evolve(state& s, const begin& b) { s.to = b.to; }
+// [/react]
 
 }  // namespace bank

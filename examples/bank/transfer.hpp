@@ -4,6 +4,7 @@
 
 namespace bank {
 
+// [transfer]
 /// Moves money between two accounts; gives it back when the credit is refused.
 struct transfer {
     static constexpr std::string_view category = "transfer";
@@ -31,6 +32,7 @@ struct transfer {
     static void evolve(state&, const begin&);
     static void evolve(state&, const auto&) {}
 };
+// [/transfer]
 using transfer_id = tidemark::id<transfer>;
 
 TIDEMARK_MESSAGE(transfer::begin, "transfer.begin.v1", from, to, amount)
