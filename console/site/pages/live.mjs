@@ -117,6 +117,8 @@ export function live_page({ route, signal, pulse }) {
     view.paused = !view.paused;
     view.unseen = 0;
     dom.show_paused(view.paused, 0);
+    clearTimeout(timer); // a drawing that was planned would still move the rows
+    timer = 0;
     if (!view.paused) draw();
   }
 
