@@ -53,8 +53,8 @@ def is_compiled(root, path):
     for folder in file.parents:
         build = root / folder / "meson.build"
         if build.is_file():
-            quoted = set(re.findall(r"'(?:[^']*/)?([^'/]+)'", build.read_text(encoding="utf-8")))
-            if names & quoted:
+            text = re.sub(r"#.*", "", build.read_text(encoding="utf-8"))
+            if names & {word.rpartition("/")[2] for word in re.findall(r"'([^']*)'", text)}:
                 return True
     return False
 

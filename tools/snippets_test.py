@@ -29,7 +29,8 @@ class Snippets(unittest.TestCase):
         (self.root / "examples").mkdir()
         (self.root / "examples/bank_test.cpp").write_text(SOURCE)
         (self.root / "examples/loose.cpp").write_text(SOURCE)
-        (self.root / "examples/meson.build").write_text("foreach name : ['bank']\nendforeach\n")
+        (self.root / "examples/meson.build").write_text(
+            "# it's\nfind_program('../tests/' + 'a')\nforeach name : ['bank']\nendforeach\n")
 
     def page(self, mark, body, language="cpp"):
         return f"# A\n\n{mark}\n```{language}\n{body}\n```\nend\n"
