@@ -7,6 +7,7 @@
 #include "tidemark/runtime/test_aggregates.hpp"
 #include "tidemark/sagas/saga_events.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,14 +36,17 @@ class faulty_storage final : public tidemark::memory_storage {
     tidemark::awaitable<std::vector<tidemark::append_outcome>> append(
         tidemark::append_batch batch) override {
         auto passed = std::make_shared<std::vector<tidemark::append_request>>();
+        std::vector<bool> blocked;
         for (const auto& one : *batch) {
-            if (!is_blocked || !is_blocked(one)) passed->push_back(one);
+            blocked.push_back(is_blocked && is_blocked(one));
+            if (!blocked.back()) passed->push_back(one);
         }
         auto outcomes = co_await memory_storage::append(passed);
         std::vector<tidemark::append_outcome> out;
         auto next = outcomes.begin();
-        for (const auto& one : *batch) {
-            if (is_blocked && is_blocked(one)) {
+        for (std::size_t i = 0; i < batch->size(); ++i) {
+            const auto& one = (*batch)[i];
+            if (blocked[i]) {
                 out.push_back(tidemark::error{tidemark::errc::unavailable, "turned away"});
                 continue;
             }
@@ -82,8 +86,8 @@ inline bool hands_over(const tidemark::append_request& sent, std::string_view in
 
 class world {
   public:
-    explicit world(std::function<void(tidemark::runtime&)> wire)
-        : wire_{std::move(wire)}, bits_{tidemark::simulation_options{.seed = 11}} {
+    explicit world(std::function<void(tidemark::runtime&)> wire, std::uint64_t seed = 11)
+        : wire_{std::move(wire)}, bits_{tidemark::simulation_options{.seed = seed}} {
         boot();
     }
     ~world() { crash(); }
@@ -140,6 +144,7 @@ class world {
         return page.value().size();
     }
     tidemark::simulated_execution& outside() { return outlasting_; }
+    tidemark::simulated_scheduler& scheduler() { return bits_; }
 
   private:
     std::function<void(tidemark::runtime&)> wire_;
