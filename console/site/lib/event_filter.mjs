@@ -16,13 +16,22 @@ export function compile_filter(text) {
   return (event) => terms.every((term) => matches(term, event) !== term.excluded);
 }
 
-/** The name of what a saga heard, if the event is a stored saga input. */
-export function input_name(event) {
-  return event.name === "tidemark.saga_input.v1" ? (event.payload?.name ?? "") : "";
+const saga_event = /^tidemark\.saga_(\w+)\.v\d+$/;
+
+/**
+ * What a saga's own event is about: {kind: "input", about: "order.placed.v1"}, or null for every
+ * other event. `about`: what was heard, the command of a step, a timer, the state it came to.
+ */
+export function saga_subject(event) {
+  const kind = saga_event.exec(event.name)?.[1];
+  if (!kind) return null;
+  const { name, command, work_name, state } = event.payload ?? {};
+  const about = { step: command?.name, step_outcome: work_name || state }[kind] || name || state;
+  return { kind: kind.replace("_", " "), about: String(about ?? "") };
 }
 
 const texts = {
-  name: (event) => `${event.name} ${input_name(event)}`,
+  name: (event) => `${event.name} ${saga_subject(event)?.about ?? ""}`,
   stream: (event) => event.stream,
   correlation: (event) => event.correlation ?? "",
 };

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { backoff } from "./backoff.mjs";
 import { cli, curl_post, letter_commands, quote } from "./command_line.mjs";
-import { compile_filter } from "./event_filter.mjs";
+import { compile_filter, saga_subject } from "./event_filter.mjs";
 import { parse, print } from "./exact_json.mjs";
 import { ago, bytes, clock, duration, millis, number, rate, stamp } from "./format.mjs";
 import { index_changes, parse_path, path_key } from "./json_path.mjs";
@@ -150,6 +150,8 @@ test("filter: words are joined by and, a place narrows, a minus excludes", () =>
     ],
   );
   assert.equal(compile_filter("name:paid")(input), true);
+  assert.deepEqual(saga_subject(input), { kind: "input", about: "order.paid.v1" });
+  assert.equal(saga_subject(event), null);
 });
 
 test("backoff: doubles from a second, ends at fifteen, and is never more than the step", () => {

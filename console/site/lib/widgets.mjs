@@ -1,9 +1,9 @@
 // The parts that pages are made of.
 
 import { append, h, moment } from "./dom.mjs";
-import { is_container, print, scalar } from "./exact_json.mjs";
+import { is_container, parse, print, scalar } from "./exact_json.mjs";
 import { short_id } from "./format.mjs";
-import { input_name } from "./event_filter.mjs";
+import { saga_subject } from "./event_filter.mjs";
 import { make_hash, stream_hash } from "./router.mjs";
 
 /** A titled box. `tools`: controls at the right of its title. */
@@ -126,12 +126,33 @@ export function name_dot(name) {
   return h("i", { class: `dot hue-${sum % 6}`, "aria-hidden": "true" });
 }
 
-/** An event's name; a stored saga input is shown by the name of what the saga heard. */
+/** An event's name; a saga's own event is shown by what it is about. */
 export function event_label(event) {
-  const heard = input_name(event);
-  return heard
-    ? [name_dot(heard), h("span", { class: "muted" }, "input "), heard]
-    : [name_dot(event.name), event.name];
+  const subject = saga_subject(event);
+  if (!subject) return [name_dot(event.name), event.name];
+  const kind = h("span", { class: "muted" }, `${subject.kind} `);
+  return h("span", { title: event.name }, name_dot(subject.about), kind, subject.about);
+}
+
+/** A payload for the eye: messages that a saga keeps as text inside its events are unfolded. */
+export function readable_payload(event) {
+  if (!saga_subject(event)) return event.payload;
+  const unfold = (value) => {
+    if (!is_container(value)) return value;
+    const one = Array.isArray(value) ? [...value] : { ...value };
+    for (const key of Object.keys(one))
+      one[key] = key === "payload" ? parsed(one[key]) : unfold(one[key]);
+    return one;
+  };
+  return unfold(event.payload);
+}
+
+function parsed(text) {
+  try {
+    return typeof text === "string" ? parse(text) : text;
+  } catch {
+    return text;
+  }
 }
 
 export function stream_link(stream, version) {

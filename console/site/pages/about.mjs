@@ -170,8 +170,7 @@ function ready_part(signal) {
 }
 
 function check_item(check) {
-  const ok =
-    check.ok ?? (check.status === "ok" || check.status === "up" || check.status === "pass");
+  const ok = check.ok ?? ["passing", "pass", "ok", "up"].includes(check.status);
   return h(
     "li",
     {},

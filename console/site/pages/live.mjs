@@ -22,6 +22,7 @@ import {
   page_head,
   panel,
   problem_box,
+  readable_payload,
 } from "../lib/widgets.mjs";
 
 const kept_max = 2000;
@@ -53,7 +54,7 @@ const columns = [
   {
     title: "Payload",
     class: "payload wide",
-    cell: (e) => h("span", { class: "mono muted" }, shorten(print(e.payload), 140)),
+    cell: (e) => h("span", { class: "mono muted" }, shorten(print(readable_payload(e)), 140)),
   },
 ];
 
@@ -272,7 +273,7 @@ function open_event(event, from) {
         ),
       ),
       h("h3", {}, "Payload"),
-      json_block(event.payload),
+      json_block(readable_payload(event)),
       h("h3", {}, "Metadata"),
       event_facts(event),
     ],

@@ -6,7 +6,7 @@ import { fill, h, moment } from "../lib/dom.mjs";
 import { print } from "../lib/exact_json.mjs";
 import { duration } from "../lib/format.mjs";
 import { start_poll } from "../lib/poll.mjs";
-import { letter_hash, stream_hash } from "../lib/router.mjs";
+import { stream_hash } from "../lib/router.mjs";
 import { make_table } from "../lib/table.mjs";
 import { state_tree } from "../lib/tree.mjs";
 import {
@@ -22,7 +22,10 @@ import {
 
 /** What each state of a step means, in a reader's words. */
 const step_words = {
+  held: ["idle", "held until the failure is certain"],
   sent: ["idle", "sent, no answer yet"],
+  settling: ["idle", "being settled"],
+  assumed: ["warning", "no answer: counts as happened"],
   succeeded: ["ok", "succeeded"],
   refused: ["warning", "refused"],
   settled_refused: ["warning", "settled: refused for ever"],
@@ -150,7 +153,7 @@ function step_item(step, from, to) {
     h(
       "div",
       { class: "step-head" },
-      h("strong", {}, step.name),
+      h("strong", {}, step.name || step.command),
       step.pivot &&
         h("span", { class: "chip", title: "from here the saga only goes forward" }, "pivot"),
       lamp(level, words),
@@ -165,10 +168,10 @@ function step_item(step, from, to) {
       "div",
       { class: "step-line" },
       h("code", {}, step.command),
-      " to ",
-      stream_link(step.target),
+      step.target ? [" to ", stream_link(step.target)] : " to its performer",
       step.attempts > 1 && h("span", { class: "muted" }, ` · ${step.attempts} attempts`),
     ),
+    step.reason && h("div", { class: "step-line" }, "because ", step.reason),
     step.undo && undo_line(step),
     time_bar(step, from, to),
   );
@@ -184,10 +187,6 @@ function undo_line(step) {
     "↩ undone by ",
     h("code", {}, step.undo),
     h("span", { class: "muted" }, armed ? ` · ${armed}` : " · not armed"),
-    step.state === "undo_refused" && [
-      " · ",
-      h("a", { href: letter_hash(step.effect) }, "dead letter"),
-    ],
   );
 }
 

@@ -18,6 +18,7 @@ import {
   page_head,
   panel,
   problem_box,
+  readable_payload,
 } from "../lib/widgets.mjs";
 
 const play_every = 700;
@@ -293,7 +294,7 @@ function event_part(event) {
   const saga = event.name.startsWith("tidemark.saga_");
   return [
     h("h3", { class: "event-name" }, event_label(event)),
-    json_block(event.payload),
+    json_block(readable_payload(event)),
     event_facts(event),
     saga && h("p", {}, h("a", { class: "button", href: saga_hash(event.stream) }, "Open as saga")),
   ];
