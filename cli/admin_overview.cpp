@@ -32,6 +32,7 @@ struct overview {
     effect_log::counts effects;
     std::uint64_t dead_letters = 0;
     std::string projections;
+    saga_page sagas;
     runtime::live_streams live;
 };
 
@@ -117,6 +118,11 @@ std::string attention_json(const admin_state& from, const overview& seen) {
         out.add("critical", "projection " + p.name + " is " + p.state, p.reason,
                 "mend it; it goes on from where it stands", "#/projections");
     }
+    if (seen.sagas.stuck != 0) {
+        out.add("critical", std::to_string(seen.sagas.stuck) + " sagas are stuck",
+                "an undo was refused; they wait for an operator", "tidemark saga ls --state stuck",
+                "#/sagas");
+    }
     if (seen.dead_letters != 0) {
         out.add("warning", std::to_string(seen.dead_letters) + " dead letters",
                 "effects that are out of attempts, and those behind them",
@@ -148,6 +154,9 @@ awaitable<result<overview>> ask(admin_ref from) {
     auto projections = co_await projections_json(from);
     if (!projections) co_return projections.error();
     out.projections = std::move(*projections);
+    auto sagas = co_await ask_sagas(from);
+    if (!sagas) co_return sagas.error();
+    out.sagas = std::move(*sagas);
     if (from->is_running()) {
         auto live = co_await from->app().live();
         out.live = std::move(live);
@@ -172,6 +181,7 @@ awaitable<http::response> show_overview(admin_ref from, http::request) {
         .trusted("commands", commands_json(*from, steady))
         .trusted("effects", effects_json(*from, seen->effects))
         .number("dead_letters", seen->dead_letters)
+        .trusted("sagas", seen->sagas.items)
         .trusted("projections", seen->projections)
         .trusted("relay", relays_json(*from, seen->store.last_position))
         .number("streams_cached", seen->live.count)

@@ -78,12 +78,21 @@ struct operator_change {
 /// The relays as a JSON array; `end` is the log's last position.
 [[nodiscard]] std::string relays_json(const admin_state& from, position end);
 
+/// How many sagas of each kind stand where.
+struct saga_page {
+    /// A JSON array.
+    std::string items;
+    std::uint64_t stuck = 0;
+};
+[[nodiscard]] awaitable<result<saga_page>> ask_sagas(admin_ref from);
+
 // One file a noun.
 void add_overview_route(http::router& routes, const admin_ref& from);
 void add_stream_routes(http::router& routes, const admin_ref& from);
 void add_live_route(http::router& routes, const admin_ref& from);
 void add_dead_letter_routes(http::router& routes, const admin_ref& from);
 void add_projection_routes(http::router& routes, const admin_ref& from);
+void add_saga_routes(http::router& routes, const admin_ref& from);
 void add_verify_route(http::router& routes, const admin_ref& from);
 
 }  // namespace tidemark::cli

@@ -167,6 +167,7 @@ void add_admin_routes(http::router& routes, const admin_source& from) {
     add_live_route(routes, shared);
     add_dead_letter_routes(routes, shared);
     add_projection_routes(routes, shared);
+    add_saga_routes(routes, shared);
     add_verify_route(routes, shared);
     add(routes, http::method::get, "/admin/v1/commands/{scope}/{id}", shared, find_command);
     add(routes, http::method::get, "/admin/v1/config", shared, list_config);

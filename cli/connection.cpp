@@ -50,12 +50,16 @@ boost::json::value connection::take(reply answered, const std::string& target) c
     const auto detail = cell(answered.body, "detail");
     const auto what =
         detail.empty() ? "the admin API answered " + std::to_string(answered.status) : detail;
-    const auto* const ours = answered.status == 404   ? "CLI-004"
-                             : answered.status == 409 ? "CLI-005"
-                                                      : "CLI-007";
-    throw failure{exit_of(answered.status),
-                  {ours, what + (code.empty() ? "" : " (" + code + ")"), place() + target,
-                   "see --help of the verb"}};
+    failure::text said{"CLI-007", what + (code.empty() ? "" : " (" + code + ")"), place() + target,
+                       "see --help of the verb, and the log of the process"};
+    if (answered.status == 404) {
+        said.code = "CLI-004";
+        said.fix = "list what is there: stream ls, saga ls, dlq ls, projection ls";
+    } else if (answered.status == 409) {
+        said.code = "CLI-005";
+        said.fix = "look again and retry";
+    }
+    throw failure{exit_of(answered.status), std::move(said)};
 }
 
 boost::json::value connection::get(const std::string& target) {

@@ -5,6 +5,7 @@
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/open_store.hpp"
 #include "tidemark/http/target.hpp"
+#include "tidemark/sagas/saga_list.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -26,6 +27,7 @@ class offline_connection final : public connection {
           bus_{open_bus()},
           runtime_{world_, *events_, *bus_} {
         if (what.wire) what.wire(runtime_, values);
+        project_sagas(runtime_);
         add_admin_routes(
             routes_,
             {.app = runtime_, .values = &values, .version = what.version, .mode = "offline"});

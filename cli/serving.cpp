@@ -9,6 +9,7 @@
 #include "tidemark/cli/open_store.hpp"
 #include "tidemark/http/static_files.hpp"
 #include "tidemark/observability/log.hpp"
+#include "tidemark/sagas/saga_list.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -113,6 +114,7 @@ serving::serving(const app& what, const settings& values, serve_mode mode)
       health_{world_, admin_shard()},
       sampler_{world_.make_timer(admin_shard())} {
     if (what_.wire) what_.wire(runtime_, values_);
+    project_sagas(runtime_);
     // Topics are created, not guessed: those that a relay of this process writes to.
     for (const auto& relay : runtime_.relays()) bus_->create_topic(relay.topic);
     http::router routes;

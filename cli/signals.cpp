@@ -44,15 +44,19 @@ exit_code serve(session& in, serve_mode mode) {
     awaited_signals signals;
     serving process{in.what(), values, mode};
     process.start();
-    out.line(process.banner());
-    out.flush();
+    // A service prints its log and nothing else.
+    const auto is_talking = mode == serve_mode::development;
+    const auto say = [&out, is_talking](const std::string& text) {
+        if (!is_talking) return;
+        out.line(text);
+        out.flush();
+    };
+    say(process.banner());
     signals.wait();
     signals.release();
-    out.line("stopping");
-    out.flush();
+    say("stopping");
     const auto done = process.drain();
-    out.line(done.text);
-    out.flush();
+    say(done.text);
     // What did not end in time holds on to the runtime. Everything acknowledged is committed, so
     // ending here is as safe as a crash, and says success because it was asked for.
     if (!done.is_complete) std::_Exit(static_cast<int>(exit_code::ok));

@@ -26,7 +26,7 @@ void add_globals(CLI::App& tool, session& in) {
     tool.add_option("--config", in.config_file, "configuration file")->type_name("FILE");
     tool.add_option("--set", in.assignments, "one setting, section.key=value; repeatable")
         ->type_name("KEY=VALUE")
-        ->expected(1);
+        ->allow_extra_args(false);
 }
 
 std::vector<std::string> verbs_of(const CLI::App& of) {
@@ -77,8 +77,13 @@ exit_code parse_and_run(CLI::App& tool, session& in, std::vector<std::string> ar
         tool.parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
         const auto* at = &tool;
-        while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
-        results << at->help();
+        std::string above;
+        while (!at->get_subcommands().empty()) {
+            above += at->get_name() + " ";
+            at = at->get_subcommands().front();
+        }
+        results << at->help(
+            above.empty() ? "" : above.substr(0, above.size() - 1) + " " + at->get_name());
         return exit_code::ok;
     } catch (const CLI::ParseError& e) {
         throw failure{exit_code::usage,

@@ -1,0 +1,240 @@
+#include "tidemark/cli/serving.hpp"
+
+#include "tidemark/cli/failure.hpp"
+#include "tidemark/eventstore/temporary_folder.hpp"
+#include "tidemark/http/client.hpp"
+#include "tidemark/runtime/test_aggregates.hpp"
+
+#include <doctest/doctest.h>
+#include <boost/json/parse.hpp>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace tidemark;
+using cli::exit_code;
+using store_test::asker;
+using store_test::counter;
+
+http::response told(const outcome& o) { return o ? http::json(200, "{}") : http::json(409, "{}"); }
+
+/// POST /add/{id}/{amount}: a whole API.
+awaitable<http::response> add(tidemark::store<counter> to, http::request r) {
+    const id<counter> which{r.parameter("id")};
+    const auto amount = std::stoi(r.parameter("amount"));
+    auto done = co_await to.execute<counter::add>(which, amount);
+    co_return told(done);
+}
+
+awaitable<http::response> ask(tidemark::store<asker> to, http::request r) {
+    const id<asker> which{r.parameter("id")};
+    auto done = co_await to.execute<asker::ask>(which, std::string{"card"});
+    co_return told(done);
+}
+
+cli::app counters() {
+    cli::app out;
+    out.name = "counters";
+    out.version = "9.9";
+    out.example = "curl {url}/add/a/1";
+    out.wire = [](runtime& app, const settings&) {
+        app.store<counter>();
+        app.store<asker>();
+        app.perform<asker::fetch>([](asker::fetch) -> awaitable<result<asker::take>> {
+            co_return error{errc::invalid_argument, "the gateway says no"};
+        });
+    };
+    out.add_routes = [](http::router& routes, runtime& app, const settings&) {
+        const auto store = app.store<counter>();
+        const auto askers = app.store<asker>();
+        routes.post("/add/{id}/{amount}",
+                    [store](http::request r) { return add(store, std::move(r)); });
+        routes.post("/ask/{id}", [askers](http::request r) { return ask(askers, std::move(r)); });
+    };
+    return out;
+}
+
+struct ran {
+    int code = 0;
+    std::string results;
+    std::string remarks;
+    [[nodiscard]] boost::json::value json() const { return boost::json::parse(results); }
+};
+
+/// A process of its own making: the application served on free ports over a file of its own.
+class fixture {
+  public:
+    explicit fixture(std::string admin_port = "0") {
+        config_sources sources;
+        sources.fallback_file.clear();
+        sources.flags = {{"--set", "http.port", "0"},
+                         {"--set", "http.admin_port", std::move(admin_port)},
+                         {"--store", "store.url", store_url()}};
+        values_ = load_settings(default_schema(), sources);
+    }
+    void serve() {
+        process_ = std::make_unique<cli::serving>(what_, values_, cli::serve_mode::development);
+        process_->start();
+    }
+    cli::serving::drained stop() {
+        const auto out = process_->drain();
+        process_.reset();
+        return out;
+    }
+    ~fixture() {
+        if (process_) stop();
+    }
+    fixture(const fixture&) = delete;
+    fixture& operator=(const fixture&) = delete;
+
+    [[nodiscard]] std::string store_url() const { return "sqlite:" + folder_.file("t.db"); }
+    [[nodiscard]] cli::serving& process() { return *process_; }
+
+    int post(const std::string& path) {
+        http::outgoing asked;
+        asked.method = http::method::post;
+        asked.url = process_->api_url() + path;
+        const auto answered = client_.fetch(std::move(asked));
+        REQUIRE(answered.has_value());
+        return answered->status;
+    }
+    std::string get(const std::string& path) {
+        http::outgoing asked;
+        asked.url = process_->admin_url() + path;
+        const auto answered = client_.fetch(std::move(asked));
+        REQUIRE(answered.has_value());
+        REQUIRE(answered->status == 200);
+        return answered->body;
+    }
+    ran live(std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), {"--url", process_->admin_url()});
+        return run_with(arguments);
+    }
+    ran offline(std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), {"--store", store_url()});
+        return run_with(arguments);
+    }
+
+  private:
+    ran run_with(const std::vector<std::string>& arguments) {
+        std::ostringstream results;
+        std::ostringstream remarks;
+        const auto code = cli::run_tool(what_, arguments, results, remarks);
+        return {code, results.str(), remarks.str()};
+    }
+
+    testing::temporary_folder folder_;
+    cli::app what_ = counters();
+    settings values_;
+    std::unique_ptr<cli::serving> process_;
+    http::blocking_client client_;
+};
+
+/// The verbs that read, and what each must say of three additions to counter-a.
+void check_reading(const std::function<ran(std::vector<std::string>)>& tool) {
+    CHECK(tool({"stream", "ls"}).results.find("counter-a  3 ") != std::string::npos);
+    const auto events = tool({"stream", "cat", "counter-a", "--from", "2"});
+    CHECK(events.results.find("counter.added.v1  {\"amount\":2}") != std::string::npos);
+    CHECK(events.results.starts_with("v2 "));
+    const auto state = tool({"stream", "state", "counter-a", "--at", "2", "--json"});
+    CHECK(cli::to_text(state.json().at("state")) == R"({"value":3})");
+    CHECK(tool({"stream", "diff", "counter-a", "1", "3"}).results.find("$.value  1 → 6") !=
+          std::string::npos);
+    const auto tail = tool({"tail", "--from-start", "--no-follow", "--json"});
+    CHECK(std::count(tail.results.begin(), tail.results.end(), '\n') == 3);
+    CHECK(tool({"check", "--log", "--set", "http.port=0", "--set", "http.admin_port=0"})
+              .results.find("log             3 events in 1 streams") != std::string::npos);
+    CHECK(tool({"stream", "cat", "counter-x"}).code == static_cast<int>(exit_code::failed));
+    CHECK(tool({"saga", "ls"}).code == 0);
+    CHECK(tool({"projection", "ls"}).code == 0);
+}
+
+}  // namespace
+
+TEST_CASE("serving: the verbs say the same of a running process and of its file") {
+    fixture f;
+    f.serve();
+    for (auto i = 1; i <= 3; ++i) CHECK(f.post("/add/a/" + std::to_string(i)) == 200);
+    check_reading([&f](std::vector<std::string> a) { return f.live(std::move(a)); });
+    // The file, read-only, beside the process that serves it.
+    check_reading([&f](std::vector<std::string> a) { return f.offline(std::move(a)); });
+    const auto done = f.stop();
+    CHECK(done.is_complete);
+    CHECK(done.text.ends_with("0 left for the next start"));
+    check_reading([&f](std::vector<std::string> a) { return f.offline(std::move(a)); });
+}
+
+TEST_CASE("serving: what was acknowledged is there after the next start") {
+    fixture f;
+    f.serve();
+    CHECK(f.post("/add/a/7") == 200);
+    CHECK(f.post("/add/a/99") == 409);
+    f.stop();
+    f.serve();
+    CHECK(f.post("/add/a/8") == 200);
+    const auto state = f.live({"stream", "state", "counter-a", "--json"});
+    CHECK(cli::to_text(state.json().at("state")) == R"({"value":15})");
+}
+
+TEST_CASE("serving: a file that is served is changed through its process only") {
+    fixture f;
+    f.serve();
+    const auto told = f.offline({"dlq", "drop", "0", "--reason", "x"});
+    CHECK(told.code == static_cast<int>(exit_code::conflict));
+    CHECK(told.remarks.find("is served by process") != std::string::npos);
+}
+
+TEST_CASE("serving: dead letters are listed, replayed and dropped, live and offline") {
+    fixture f;
+    f.serve();
+    CHECK(f.post("/ask/a") == 200);
+    CHECK(f.post("/ask/b") == 200);
+    std::vector<std::string> effects;
+    while (effects.size() < 2) {
+        effects.clear();
+        const auto list = f.live({"dlq", "ls", "--json"}).json();
+        for (const auto& item : list.at("items").as_array()) {
+            effects.push_back(cli::cell(item, "effect"));
+        }
+    }
+    CHECK(f.live({"dlq", "show", effects[0]}).results.find("the gateway says no") !=
+          std::string::npos);
+    CHECK(f.live({"dlq", "replay", "--all", "--dry-run"}).results.find("would replay") !=
+          std::string::npos);
+    CHECK(f.live({"dlq", "replay"}).code == static_cast<int>(exit_code::usage));
+    CHECK(f.live({"dlq", "drop", effects[0], "--reason", "twice"}).code == 0);
+    f.stop();
+    CHECK(f.offline({"dlq", "drop", effects[1], "--reason", "twice", "--actor", "ada"}).code == 0);
+    CHECK(f.offline({"dlq", "ls", "--json"}).json().at("items").as_array().empty());
+    CHECK(f.offline({"dlq", "show", effects[1]}).code == static_cast<int>(exit_code::failed));
+}
+
+TEST_CASE("serving: the process tells its health, its numbers and what it is") {
+    fixture f;
+    f.serve();
+    CHECK(f.post("/add/a/1") == 200);
+    CHECK(f.live({"health"}).code == 0);
+    const auto numbers = f.get("/metrics");
+    CHECK(numbers.find("tidemark_http_request_duration_seconds_count{method=\"POST\",route=\"/add/"
+                       "{id}/{amount}\",status=\"200\"} 1") != std::string::npos);
+    CHECK(numbers.find("tidemark_command_duration_seconds_count{aggregate=\"counter\"} 1") !=
+          std::string::npos);
+    CHECK(numbers.find("tidemark_build_info{version=") != std::string::npos);
+    CHECK(numbers.find("process_resident_memory_bytes ") != std::string::npos);
+    CHECK(cli::cell(boost::json::parse(f.get("/version")), "version") == "9.9");
+    CHECK(f.get("/").find("<!doctype html>") != std::string::npos);
+    const auto banner = f.process().banner();
+    CHECK(banner.find("development mode, bound to 127.0.0.1") != std::string::npos);
+    CHECK(banner.find("curl " + f.process().api_url() + "/add/a/1") != std::string::npos);
+}
+
+TEST_CASE("serving: a taken port is refused with its flag, and nothing is left running") {
+    fixture first;
+    first.serve();
+    const auto url = first.process().admin_url();
+    fixture second{url.substr(url.rfind(':') + 1)};
+    CHECK_THROWS_WITH_AS(second.serve(), doctest::Contains("--admin-port"), cli::failure);
+}
