@@ -24,6 +24,8 @@ from shop_process import Shop, call, post
 CLIENTS = 8
 # Around the commit: before the frames are written, before they are synced, before the answer.
 AIMS = ("sendmsg", "fdatasync", "pwrite64", "sendmsg")
+# Calls of one thread before the aimed one, counted from the start of the program.
+COUNTS = {"sendmsg": (12, 80), "fdatasync": (30, 300), "pwrite64": (60, 400)}
 SKUS = ("apple", "bread", "coffee")
 
 
@@ -76,7 +78,7 @@ def tracer_for(aim, count):
 def one_round(program, folder, ledger, number):
     rng = random.Random(1000 + number)
     aim = AIMS[number % len(AIMS)]
-    shop = Shop(program, folder, tracer_for(aim, rng.randint(60, 400)))
+    shop = Shop(program, folder, tracer_for(aim, rng.randint(*COUNTS[aim])))
     stop = threading.Event()
     clients = []
     if shop.wait_ready():
