@@ -23,9 +23,9 @@ from shop_process import Shop, call, post
 
 CLIENTS = 8
 # Around the commit: before the frames are written, before they are synced, before the answer.
-AIMS = ("sendmsg", "fdatasync", "pwrite64", "sendmsg")
+AIMS = ("sendto", "fdatasync", "pwrite64", "sendto")
 # Calls of one thread before the aimed one, counted from the start of the program.
-COUNTS = {"sendmsg": (12, 80), "fdatasync": (30, 300), "pwrite64": (60, 400)}
+COUNTS = {"sendto": (12, 80), "fdatasync": (30, 300), "pwrite64": (60, 400)}
 SKUS = ("apple", "bread", "coffee")
 
 
