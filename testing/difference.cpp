@@ -11,7 +11,7 @@ using lines = std::vector<std::string>;
 using table = std::vector<std::vector<std::size_t>>;
 
 /// Length of the longest common subsequence of the rests of both lists.
-table common_lengths(const lines& a, const lines& b) {
+table shared_lengths(const lines& a, const lines& b) {
     table lengths(a.size() + 1, std::vector<std::size_t>(b.size() + 1, 0));
     for (auto i = a.size(); i-- > 0;) {
         for (auto j = b.size(); j-- > 0;) {
@@ -32,7 +32,7 @@ std::string joined(const lines& all) {
 }
 
 std::string difference(const lines& expected, const lines& actual) {
-    const auto common = common_lengths(expected, actual);
+    const auto shared = shared_lengths(expected, actual);
     std::string text = "(- expected, + actual)";
     std::size_t i = 0;
     std::size_t j = 0;
@@ -41,7 +41,7 @@ std::string difference(const lines& expected, const lines& actual) {
             text += "\n    " + expected[i++];
             ++j;
         } else if (i < expected.size() &&
-                   (j == actual.size() || common[i + 1][j] >= common[i][j + 1])) {
+                   (j == actual.size() || shared[i + 1][j] >= shared[i][j + 1])) {
             text += "\n  - " + expected[i++];
         } else {
             text += "\n  + " + actual[j++];

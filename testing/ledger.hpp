@@ -13,6 +13,9 @@ namespace ledger {
 
 TIDEMARK_VALUE(coins, std::int64_t)
 
+struct purse;
+using purse_id = tidemark::id<purse>;
+
 /// Holds coins, never less than none.
 struct purse {
     static constexpr std::string_view category = "purse";
@@ -108,7 +111,6 @@ struct purse {
     static void evolve(state&, const closed&);
     static void evolve(state&, const reopened&);
 };
-using purse_id = tidemark::id<purse>;
 
 TIDEMARK_MESSAGE(purse::mint, "purse.mint.v1", amount)
 TIDEMARK_MESSAGE(purse::put, "purse.put.v1", amount)
