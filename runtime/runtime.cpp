@@ -41,7 +41,9 @@ runtime::runtime(execution& ex, storage& events, event_bus& bus, runtime_options
 }
 
 /// Callers that still wait are unwound before anything they refer to goes away.
-runtime::~runtime() {
+runtime::~runtime() { abandon(); }
+
+void runtime::abandon() {
     for (auto& shard : shards_) shard->abandon();
 }
 

@@ -77,6 +77,10 @@ class runtime final : public command_router {
         duration took{};
     };
     [[nodiscard]] awaitable<drained> drain();
+    /// Unwinds the callers that still wait, without an answer: the process is dead. Nothing may
+    /// run on its execution any more. The destructor does it, too; a simulation does it first, so
+    /// that what is unwound is gone before the gates it stands in.
+    void abandon();
 
     [[nodiscard]] const stream_type* type_of(std::string_view category) const override;
     [[nodiscard]] const erased_performer* performer_of(std::string_view name) const override;
