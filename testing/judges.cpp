@@ -172,6 +172,8 @@ std::optional<violation> judge_answers(const simulated_database& database,
             return violation{"answers", title(of) + " was told \"" + described(of.replies.front()) +
                                             "\" and then \"" + described(reply) + "\""};
         }
+    }
+    for (const auto& of : operations) {
         const auto stored = database.log().find_answer("caller", of.key);
         const auto is_refused = of.replies.front().is_refused();
         if (stored && (stored->outcome == answer::kind::refused) == is_refused) continue;

@@ -1,5 +1,6 @@
 #include "tidemark/testing/workload.hpp"
 
+#include "tidemark/observability/log.hpp"
 #include "tidemark/sagas/saga_type.hpp"
 
 #include <set>
@@ -179,8 +180,9 @@ void turnovers::project(tidemark::read_model& rows, const purse::reopened&,
     count_row(rows, at, {});
 }
 
-std::uint64_t play(std::uint64_t seed, const workload_size& size,
-                   const tidemark::testing::simulation_settings& settings) {
+played play_and_count(std::uint64_t seed, const workload_size& size,
+                      const tidemark::testing::simulation_settings& settings) {
+    tidemark::log::set_default_level(tidemark::log::level::off);
     simulation world{seed, settings};
     const callers all{world, size, world.store<purse>()};
     const auto sagas = world.store<handover>();
@@ -193,7 +195,22 @@ std::uint64_t play(std::uint64_t seed, const workload_size& size,
     world.run_until_idle();
     judge_coins(world, all.purses);
     judge_nudges(world, all.purses);
-    return world.fingerprint();
+    played out{.fingerprint = world.fingerprint(),
+               .crashes = world.hardships().crashes,
+               .pauses = world.hardships().pauses,
+               .database_crashes = world.hardships().database_crashes,
+               .commands = world.operations().size()};
+    for (const auto& of : world.operations()) {
+        out.attempts += of.attempts;
+        out.refused += of.replies.front().is_refused() ? 1 : 0;
+        out.repeated += of.replies.size() - 1;
+    }
+    return out;
+}
+
+std::uint64_t play(std::uint64_t seed, const workload_size& size,
+                   const tidemark::testing::simulation_settings& settings) {
+    return play_and_count(seed, size, settings).fingerprint;
 }
 
 }  // namespace ledger

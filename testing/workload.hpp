@@ -44,10 +44,25 @@ struct workload_size {
     int handovers = 15;
 };
 
+/// What happened in a world.
+struct played {
+    std::uint64_t fingerprint = 0;
+    std::uint64_t crashes = 0;
+    std::uint64_t pauses = 0;
+    std::uint64_t database_crashes = 0;
+    std::uint64_t commands = 0;
+    std::uint64_t attempts = 0;
+    std::uint64_t refused = 0;
+    /// Replies beyond the first to the same command.
+    std::uint64_t repeated = 0;
+};
+
 /// Plays one seed: fills purses, lets callers and sagas move coins about in a storm, and judges:
 /// besides the simulation's own judges "coins" (none made or lost), "debts" (no purse below none)
-/// and "nudges" (each accepted one arrived, once). Throws `simulation_failure`; answers the
-/// fingerprint of the history.
+/// and "nudges" (each accepted one arrived, once). Throws `simulation_failure`. Logs nothing.
+played play_and_count(std::uint64_t seed, const workload_size& size,
+                      const tidemark::testing::simulation_settings& settings = {});
+/// The same; the fingerprint of the history.
 std::uint64_t play(std::uint64_t seed, const workload_size& size,
                    const tidemark::testing::simulation_settings& settings = {});
 
