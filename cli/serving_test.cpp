@@ -31,7 +31,8 @@ awaitable<http::response> add(tidemark::store<counter> to, http::request r) {
 
 awaitable<http::response> ask(tidemark::store<asker> to, http::request r) {
     const id<asker> which{r.parameter("id")};
-    auto done = co_await to.execute<asker::ask>(which, std::string{"card"});
+    const std::string what = "card";
+    auto done = co_await to.execute<asker::ask>(which, what);
     co_return told(done);
 }
 
