@@ -18,8 +18,8 @@ error no_store(const stream_id& stream) {
 }
 
 /// A saga hears of every answer, also of an empty one, and must know which step it answers.
-result<std::unique_ptr<any_command>> answer_of_request(
-    const held_effect& held, const std::optional<encoded_message>& told) {
+result<std::unique_ptr<any_command>> answer_of_request(const held_effect& held,
+                                                       const std::optional<encoded_message>& told) {
     answer first;
     first.stream = held.work.source;
     std::vector<recorded_event> messages;
