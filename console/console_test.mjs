@@ -16,7 +16,7 @@ const api = need("TIDEMARK_API_URL");
 const pictures = process.env.TIDEMARK_SCREENSHOTS ?? "";
 const { chromium } = await import(process.env.TIDEMARK_PLAYWRIGHT ?? "playwright-core");
 const orders = 12;
-const patience = 20000;
+const patience = 60000; // a busy machine is no failure
 const wide = { width: 1440, height: 900 };
 const narrow = { width: 400, height: 800 };
 

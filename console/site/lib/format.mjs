@@ -90,3 +90,10 @@ export function shorten(text, length) {
 export function short_id(id) {
   return id && id.length > 14 ? `…${id.slice(-8)}` : (id ?? nothing);
 }
+
+const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{4}([0-9a-f]{8})/gi;
+
+/** A text with its UUIDs cut to their last eight digits: the first half is often the same. */
+export function shorten_ids(text) {
+  return text.replace(uuid, "…$1");
+}

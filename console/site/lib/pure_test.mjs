@@ -7,7 +7,17 @@ import { backoff } from "./backoff.mjs";
 import { cli, curl_post, letter_commands, quote } from "./command_line.mjs";
 import { compile_filter, saga_subject } from "./event_filter.mjs";
 import { parse, print } from "./exact_json.mjs";
-import { ago, bytes, clock, duration, millis, number, rate, stamp } from "./format.mjs";
+import {
+  ago,
+  bytes,
+  clock,
+  duration,
+  millis,
+  number,
+  rate,
+  shorten_ids,
+  stamp,
+} from "./format.mjs";
 import { index_changes, parse_path, path_key } from "./json_path.mjs";
 import { loop_level, worst_level } from "./levels.mjs";
 import { make_ring } from "./ring.mjs";
@@ -223,4 +233,9 @@ test("levels: stopped is critical, late or failing a warning, the worst one coun
     [[], "idle"],
     [[{ state: "running" }, { state: "stopped" }], "critical"],
   ]);
+});
+
+test("format: ids inside a text keep their last digits", () => {
+  const text = "sent to order-093f896d-c3fa-5823-bbb8-931e8770d878, v2";
+  assert.equal(shorten_ids(text), "sent to order-…8770d878, v2");
 });

@@ -4,7 +4,7 @@ import { read } from "../lib/api.mjs";
 import { cli, curl_get } from "../lib/command_line.mjs";
 import { fill, h, moment } from "../lib/dom.mjs";
 import { print } from "../lib/exact_json.mjs";
-import { duration } from "../lib/format.mjs";
+import { duration, shorten_ids } from "../lib/format.mjs";
 import { start_poll } from "../lib/poll.mjs";
 import { stream_hash } from "../lib/router.mjs";
 import { make_table } from "../lib/table.mjs";
@@ -200,6 +200,14 @@ function time_bar(step, from, to) {
   return h("div", { class: "time-bar", "aria-hidden": "true" }, bar);
 }
 
+/** Time since the start; the moment itself is a touch away. */
+function after_start(saga, entry) {
+  const node = moment(entry.at, "stamp");
+  delete node.dataset.shape; // keeps this text when times are written again
+  node.textContent = `+${seconds_between(saga.started_at, entry.at).toFixed(3)} s`;
+  return node;
+}
+
 function timeline(saga) {
   const table = make_table({
     label: "Timeline",
@@ -208,7 +216,7 @@ function timeline(saga) {
       {
         title: "After",
         class: "num",
-        cell: (e) => `+${seconds_between(saga.started_at, e.at).toFixed(3)} s`,
+        cell: (e) => after_start(saga, e),
       },
       {
         title: "v",
@@ -220,10 +228,9 @@ function timeline(saga) {
         title: "What",
         cell: (e) => [
           h("span", { class: "mono" }, e.name),
-          e.text && h("span", { class: "muted" }, ` ${e.text}`),
+          e.text && h("span", { class: "muted", title: e.text }, ` ${shorten_ids(e.text)}`),
         ],
       },
-      { title: "Time", class: "num wide", cell: (e) => moment(e.at) },
     ],
     empty: () => empty_note("Nothing has happened yet.", "The first input will be the first line."),
   });
