@@ -238,6 +238,16 @@ TEST_CASE("simulation: an alarm that is cancelled does not ring") {
     CHECK(world.elapsed() == 2s);
 }
 
+TEST_CASE("simulation: an alarm that makes nobody ready does not let the time leap") {
+    simulated_scheduler world;
+    auto has_rung = false;
+    world.set_alarm(0s, [&has_rung] { has_rung = true; });
+    world.set_alarm(1h, [] {});
+    CHECK(world.run_for(1s) == run_end::out_of_time);
+    CHECK(has_rung);
+    CHECK(world.elapsed() == 1s);
+}
+
 TEST_CASE("simulation: the clocks of processes can disagree") {
     simulated_scheduler world;
     simulated_execution first{world};

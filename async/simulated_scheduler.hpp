@@ -89,7 +89,7 @@ class simulated_scheduler {
     };
 
     [[nodiscard]] simulated_shard* choose();
-    void ring_due();
+    bool ring_due();
     void bury();
 
     simulation_options options_;
