@@ -90,7 +90,7 @@ TEST_CASE("bad input: request lines") {
         {"two blanks", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
         {"trailing blank", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400},
         {"tab for blank", "GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n", 400},
-        {"NUL in the target", std::string{"GET /\0a HTTP/1.1\r\nHost: a\r\n\r\n", 31}, 400},
+        {"NUL in the target", std::string{"GET /\0a HTTP/1.1\r\nHost: a\r\n\r\n", 29}, 400},
         {"bare LF", "GET / HTTP/1.1\nHost: a\n\n", 400},
         {"bare CR", "GET / HTTP/1.1\rHost: a\r\r\n", 400},
     });
