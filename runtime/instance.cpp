@@ -138,6 +138,9 @@ void instance::probe(entry_ptr e) {
 
 void instance::decide(entry_ptr e) {
     auto& fsm = e->fsm;
+    // What an earlier decision that was undone has left behind.
+    e->snapshot.reset();
+    e->sent.reset();
     fsm.step(fsm.at() == command_fsm::state::loading ? fsm_input::loaded : fsm_input::begin_warm);
     context given;
     given.now = shard_.world().clock().now();
