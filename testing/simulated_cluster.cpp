@@ -23,6 +23,7 @@ simulated_cluster::simulated_cluster(simulated_scheduler& scheduler, simulated_d
                                      simulation_settings settings)
     : scheduler_{scheduler}, database_{database}, random_{scheduler.draw_seed()} {
     settings_ = drawn(std::move(settings), random_);
+    log::set_default_level(settings_.log_level);
     database_.watch_commits([this](const std::string& owner) { crash_owner(owner); });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tidemark/eventbus/memory_event_bus.hpp"
+#include "tidemark/observability/log.hpp"
 #include "tidemark/testing/simulated_process.hpp"
 
 #include <cstdint>
@@ -50,6 +51,8 @@ struct simulation_settings {
     bool swarm = true;
     /// Every saga must have completed or failed at the end.
     bool sagas_end = true;
+    /// What the machinery logs from here on: a storm is loud, so only what ends the process.
+    log::level log_level = log::level::critical;
     runtime_options runtime{};
 };
 

@@ -1,6 +1,5 @@
 #include "tidemark/testing/workload.hpp"
 
-#include "tidemark/observability/log.hpp"
 #include "tidemark/sagas/saga_type.hpp"
 
 #include <set>
@@ -182,9 +181,8 @@ void turnovers::project(tidemark::read_model& rows, const purse::reopened&,
 
 played play_and_count(std::uint64_t seed, const workload_size& size,
                       const tidemark::testing::simulation_settings& settings) {
-    tidemark::log::set_default_level(tidemark::log::level::off);
     simulation world{seed, settings};
-    const callers all{world, size, world.store<purse>()};
+    const callers all{world, size, world.store<purse>({.snapshot_every = 1 + seed % 16})};
     const auto sagas = world.store<handover>();
     world.project<turnovers>();
     all.fill();

@@ -59,7 +59,7 @@ struct played {
 
 /// Plays one seed: fills purses, lets callers and sagas move coins about in a storm, and judges:
 /// besides the simulation's own judges "coins" (none made or lost), "debts" (no purse below none)
-/// and "nudges" (each accepted one arrived, once). Throws `simulation_failure`. Logs nothing.
+/// and "nudges" (each accepted one arrived, once). Throws `simulation_failure`.
 played play_and_count(std::uint64_t seed, const workload_size& size,
                       const tidemark::testing::simulation_settings& settings = {});
 /// The same; the fingerprint of the history.
