@@ -1,8 +1,10 @@
 #pragma once
 
 #include "tidemark/core/ids.hpp"
+#include "tidemark/eventbus/relay.hpp"
 #include "tidemark/runtime/projection_type.hpp"
 #include "tidemark/runtime/stream_type.hpp"
+#include "tidemark/testing/simulated_bus.hpp"
 #include "tidemark/testing/simulated_client.hpp"
 #include "tidemark/testing/simulated_database.hpp"
 
@@ -25,6 +27,7 @@ struct violation {
 struct judged_types {
     std::map<std::string, std::unique_ptr<stream_type>, std::less<>> streams;
     std::vector<std::unique_ptr<projection_type>> projections;
+    std::vector<relay_options> relays;
 };
 
 /// All events of a stream, committed, in order.
@@ -53,5 +56,14 @@ struct judged_types {
 /// "sagas": every saga has completed or failed.
 [[nodiscard]] std::optional<violation> judge_sagas(const simulated_database& database,
                                                    const judged_types& types);
+
+/// "deliveries": what a relay lets through arrived in the order of its stream, nothing left out;
+/// some of it maybe again.
+[[nodiscard]] std::optional<violation> judge_order(const simulated_bus& bus,
+                                                   const relay_options& relay,
+                                                   const simulated_database& database);
+/// Events that a relay has still to bring to the bus.
+[[nodiscard]] std::uint64_t missing_deliveries(const simulated_bus& bus, const relay_options& relay,
+                                               const simulated_database& database);
 
 }  // namespace tidemark::testing

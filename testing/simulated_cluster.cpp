@@ -21,7 +21,7 @@ simulation_settings drawn(simulation_settings settings, random_source& random) {
 
 simulated_cluster::simulated_cluster(simulated_scheduler& scheduler, simulated_database& database,
                                      simulation_settings settings)
-    : scheduler_{scheduler}, database_{database}, random_{scheduler.draw_seed()} {
+    : scheduler_{scheduler}, database_{database}, random_{scheduler.draw_seed()}, bus_{scheduler} {
     settings_ = drawn(std::move(settings), random_);
     log::set_default_level(settings_.log_level);
     database_.watch_commits([this](const std::string& owner) { crash_owner(owner); });
@@ -63,12 +63,18 @@ void simulated_cluster::begin_storm() {
                           .request_lost = settings_.lose / 3,
                           .reply_lost = settings_.lose / 3,
                           .executed_late = settings_.lose / 3});
+    bus_.set_faults({.latency_max = settings_.latency_max,
+                     .cut = settings_.lose / 3,
+                     .unknown = settings_.lose / 3,
+                     .twice = settings_.lose / 3,
+                     .rebalance = settings_.lose});
     strike();
 }
 
 void simulated_cluster::end_storm() {
     is_storming_ = false;
     database_.set_faults({});
+    bus_.set_faults({});
     for (std::size_t i = 0; i < places_.size(); ++i) {
         boot(i);
         places_[i].live->resume();

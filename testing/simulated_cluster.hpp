@@ -1,7 +1,7 @@
 #pragma once
 
-#include "tidemark/eventbus/memory_event_bus.hpp"
 #include "tidemark/observability/log.hpp"
+#include "tidemark/testing/simulated_bus.hpp"
 #include "tidemark/testing/simulated_process.hpp"
 
 #include <cstdint>
@@ -35,7 +35,8 @@ struct simulation_settings {
     /// Per second: somebody else's transaction holds the horizon back for up to `hold_max`.
     double hold_horizon = 0.02;
     duration hold_max = std::chrono::seconds{5};
-    /// Per call to the database; one in three each way (`storage_faults`).
+    /// Per call to the database or the bus; one in three each way (`storage_faults`,
+    /// `bus_faults`).
     double lose = 0.02;
     /// Per transaction.
     double rollback = 0.02;
@@ -82,7 +83,7 @@ class simulated_cluster {
         return places_[index].live.get();
     }
     [[nodiscard]] const simulation_settings& settings() const { return settings_; }
-    [[nodiscard]] memory_event_bus& bus() { return bus_; }
+    [[nodiscard]] simulated_bus& bus() { return bus_; }
 
     /// What has happened so far, for whoever wants to see that the world was rough.
     struct counts {
@@ -110,7 +111,7 @@ class simulated_cluster {
     simulated_database& database_;
     simulation_settings settings_;
     random_source random_;
-    memory_event_bus bus_;
+    simulated_bus bus_;
     std::vector<process_wiring> wirings_;
     std::vector<place> places_;
     std::function<void(std::size_t)> watcher_;

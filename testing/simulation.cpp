@@ -46,6 +46,11 @@ void simulation::wire(process_wiring wiring) {
     cluster_.add_wiring(std::move(wiring));
 }
 
+void simulation::relay(relay_options options) {
+    wire([options](tidemark::runtime& runtime) { runtime.relay(options); });
+    types_.relays.push_back(std::move(options));
+}
+
 void simulation::boot() {
     if (!cluster_.is_booted()) cluster_.boot_all();
 }
@@ -122,6 +127,10 @@ std::optional<std::string> simulation::unrest() {
         left += "projection " + name + " at " + std::to_string(at.value()) + " of " +
                 std::to_string(database_.log().last_position().value()) + "; ";
     }
+    for (const auto& relay : types_.relays) {
+        const auto missing = missing_deliveries(cluster_.bus(), relay, database_);
+        if (missing > 0) left += counted(missing, "events not on the bus");
+    }
     if (left.empty()) return std::nullopt;
     return left;
 }
@@ -136,12 +145,15 @@ void simulation::replay_dead_letters() {
     }
 }
 
-void simulation::judge() const {
+void simulation::judge() {
     const auto& operations = client_.operations();
     std::optional<violation> wrong = judge_answers(database_, operations);
     if (!wrong) wrong = judge_versions(database_, operations);
     if (!wrong) wrong = judge_decisions(database_, types_, operations);
     if (!wrong) wrong = judge_projections(database_, types_);
+    for (const auto& relay : types_.relays) {
+        if (!wrong) wrong = judge_order(cluster_.bus(), relay, database_);
+    }
     if (!wrong && cluster_.settings().sagas_end) wrong = judge_sagas(database_, types_);
     if (wrong) throw simulation_failure{std::move(*wrong), seed()};
 }

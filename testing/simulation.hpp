@@ -23,7 +23,8 @@ namespace tidemark::testing {
 class simulation_failure : public std::runtime_error {
   public:
     simulation_failure(violation wrong, std::uint64_t seed);
-    /// Who found it: "answers", "versions", "decisions", "projections", "sagas", "rest" or a name
+    /// Who found it: "answers", "versions", "decisions", "projections", "sagas", "deliveries",
+    /// "rest" or a name
     /// given to `require`.
     [[nodiscard]] const std::string& judge() const { return judge_; }
     [[nodiscard]] std::uint64_t seed() const { return seed_; }
@@ -67,6 +68,9 @@ class simulation {
         wire([options](tidemark::runtime& runtime) { runtime.project<P>(options); });
         types_.projections.push_back(std::make_unique<projection_type_of<P>>());
     }
+    /// Every process relays the log to a topic of the simulated bus; at rest every event has
+    /// arrived, in order.
+    void relay(relay_options options);
     /// Anything else a process registers when it starts: performers, say.
     void wire(process_wiring wiring);
 
@@ -88,6 +92,7 @@ class simulation {
     [[nodiscard]] const std::deque<simulated_operation>& operations() const {
         return client_.operations();
     }
+    [[nodiscard]] simulated_bus& bus() { return cluster_.bus(); }
     [[nodiscard]] simulated_scheduler& scheduler() { return scheduler_; }
     [[nodiscard]] simulated_database& database() { return database_; }
     [[nodiscard]] const simulated_database& database() const { return database_; }
@@ -105,7 +110,7 @@ class simulation {
     void storm_begins();
     [[nodiscard]] std::optional<std::string> unrest();
     void replay_dead_letters();
-    void judge() const;
+    void judge();
 
     simulated_scheduler scheduler_;
     simulated_database database_;

@@ -185,6 +185,7 @@ played play_and_count(std::uint64_t seed, const workload_size& size,
     const callers all{world, size, world.store<purse>({.snapshot_every = 1 + seed % 16})};
     const auto sagas = world.store<handover>();
     world.project<turnovers>();
+    world.relay({.topic = "coins"});
     all.fill();
     all.move();
     all.pay();
