@@ -47,7 +47,9 @@ ASAN = Build(
 TSAN = Build(
     "tsan",
     options=QUICK + ("-Db_sanitize=thread", "-Db_lundef=false"),
-    environment={"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
+    environment={"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:"
+                 "external_symbolizer_path=/usr/lib/llvm-19/bin/llvm-symbolizer:"
+                 f"suppressions={ROOT / 'tools' / 'tsan_suppressions.txt'}"},
     patience=8)
 PLANTED = Build("planted", options=QUICK + ("-Dplanted_bugs=true",), patience=2)
 
