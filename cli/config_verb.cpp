@@ -38,7 +38,8 @@ exit_code show_schema(session& in) {
     const auto out = in.out();
     out.line(configuration_page(in.schema()));
     json::array items;
-    for (const auto& s : in.schema().settings()) {
+    const auto schema = in.schema();
+    for (const auto& s : schema.settings()) {
         json::object item;
         item["key"] = s.name;
         item["type"] = std::string{to_string(s.type)};
