@@ -43,10 +43,11 @@ def check_port_taken(program, folder, shop):
     assert str(shop.port) in said and "--port" in said, f"port and flag are not named: {said}"
 
 
-def check_second_process(program, folder):
+def check_second_process(program, folder, shop):
     code, said = start(program, "--store", f"sqlite:{folder}/shop.db")
     assert code != 0, "a second process served the same file"
-    assert "shop.db" in said and "pid" in said, f"file and pid are not named: {said}"
+    pid = str(shop.process.pid)
+    assert "shop.db" in said and pid in said, f"file and process {pid} are not named: {said}"
 
 
 def check_foreign_files(program, folder):
@@ -114,7 +115,7 @@ def main():
         try:
             assert shop.wait_ready(), f"the shop did not start: {shop.tail()}"
             check_port_taken(program, folder, shop)
-            check_second_process(program, folder)
+            check_second_process(program, folder, shop)
             requests = check_requests(shop)
             status, _, _ = call(shop.admin("/livez"))
             assert status == 200, "the shop did not survive bad input"
