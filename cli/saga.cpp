@@ -90,7 +90,7 @@ void add_saga(CLI::App& tool, session& in) {
     auto o = std::make_shared<saga_options>();
     auto& noun = *tool.add_subcommand("saga", "sagas: their steps, undos and timelines");
     noun.require_subcommand(1);
-    auto& ls = *noun.add_subcommand("ls", "list sagas, newest first");
+    auto& ls = *noun.add_subcommand("ls", "list sagas");
     ls.add_option("--state", o->state, "running, compensating, completed, failed or stuck");
     ls.add_option("--saga", o->saga, "only sagas of this category");
     ls.add_option("--limit", o->limit, "at most so many; 0: all")->capture_default_str();

@@ -232,6 +232,33 @@ TEST_CASE("serving: the process tells its health, its numbers and what it is") {
     CHECK(banner.find("curl " + f.process().api_url() + "/add/a/1") != std::string::npos);
 }
 
+TEST_CASE("serving: the live stream goes on behind the last event that was seen") {
+    fixture f;
+    f.serve();
+    for (auto i = 1; i <= 5; ++i) CHECK(f.post("/add/a/" + std::to_string(i)) == 200);
+    const auto follow = [&f](const std::string& last_id, std::size_t count) {
+        http::blocking_client client;
+        http::outgoing asked;
+        asked.url = f.process().admin_url() + "/admin/v1/events/stream";
+        if (!last_id.empty()) asked.headers.add("Last-Event-ID", last_id);
+        std::vector<http::sse_event> seen;
+        const auto done = client.follow(std::move(asked), [&](const http::sse_event& e) {
+            seen.push_back(e);
+            return seen.size() < count;
+        });
+        CHECK(done.has_value());
+        return seen;
+    };
+    const auto first = follow("", 2);
+    REQUIRE(first.size() == 2);
+    CHECK(cli::cell(boost::json::parse(first[1].content), "version") == "2");
+    const auto rest = follow(first[1].id, 3);
+    REQUIRE(rest.size() == 3);
+    for (auto i = std::size_t{0}; i < 3; ++i) {
+        CHECK(cli::cell(boost::json::parse(rest[i].content), "version") == std::to_string(i + 3));
+    }
+}
+
 TEST_CASE("serving: a taken port is refused with its flag, and nothing is left running") {
     fixture first;
     first.serve();
