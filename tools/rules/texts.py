@@ -12,6 +12,8 @@ REGISTRIES = tuple(".".join(parts) for parts in (
     ("proxy", "golang", "org"), ("sum", "golang", "org"), ("repo1", "maven", "org"),
     ("repo", "maven", "apache", "org"), ("crates", "io"), ("deb", "nodesource", "com")))
 REGISTRY = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, REGISTRIES)) + r")\b")
+# A skipped test case is one that another case runs in a process of its own, and is named so.
+SKIPPED_CASE = re.compile(r'TEST_CASE\("(?!elsewhere: )[^"]*"\s*\*\s*doctest::(skip)\(')
 SYSTEM_FOLDERS = ("bin", "dev", "etc", "lib", "opt", "proc", "run", "sys", "tmp", "usr", "var")
 
 
@@ -29,7 +31,8 @@ def check(source, machine):
     findings = sizes(source)
     checks = ((OPEN_END, "open-end", "an open end names its issue (#12), or is done now"),
               (REGISTRY, "registry", "no registry is named here: packages are asked for by name"),
-              (machine, "machine-path", "a path of one machine; make it relative"))
+              (machine, "machine-path", "a path of one machine; make it relative"),
+              (SKIPPED_CASE, "skipped-case", "only a case \"elsewhere: …\" that a test runs itself"))
     for pattern, rule, remedy in checks:
         for match in pattern.finditer(source.text):
             line = source.text.count("\n", 0, match.start()) + 1
