@@ -32,7 +32,7 @@ def check(source, machine):
     checks = ((OPEN_END, "open-end", "an open end names its issue (#12), or is done now"),
               (REGISTRY, "registry", "no registry is named here: packages are asked for by name"),
               (machine, "machine-path", "a path of one machine; make it relative"),
-              (SKIPPED_CASE, "skipped-case", "only a case \"elsewhere: …\" that a test runs itself"))
+              (SKIPPED_CASE, "skipped-case", "only a case \"elsewhere: …\" of another one"))
     for pattern, rule, remedy in checks:
         for match in pattern.finditer(source.text):
             line = source.text.count("\n", 0, match.start()) + 1

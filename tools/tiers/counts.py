@@ -48,7 +48,7 @@ def printed(output):
     output = ANSI.sub("", output)
     found = DOCTEST.findall(output)
     if found:
-        # doctest counts as skipped what a test runs itself, in a process of its own ("elsewhere: …";
+        # doctest counts as skipped what a test runs in a process of its own ("elsewhere: …";
         # tools/tidy.py lets no other case be marked so).
         return sum((Count(int(passed), int(failed)) for _, passed, failed, _ in found), Count())
     ran = UNITTEST.findall(output)
