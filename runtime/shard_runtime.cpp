@@ -167,7 +167,7 @@ awaitable<void> shard_runtime::send_batch(append_batch batch, std::vector<sender
     const auto took = steady() - began;
     --batches_;
     TIDEMARK_ASSERT(outcomes.size() == senders.size());
-    metrics_.append_took("sent", took);
+    metrics_.append_took("committed", took);
     for (std::size_t i = 0; i < senders.size(); ++i) {
         senders[i].who->on_outcome(senders[i].ticket, std::move(outcomes[i]), (*batch)[i]);
     }
