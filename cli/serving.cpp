@@ -11,8 +11,6 @@
 #include "tidemark/observability/log.hpp"
 #include "tidemark/sagas/saga_list.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -111,8 +109,7 @@ serving::serving(const app& what, const settings& values, serve_mode mode)
       bus_{open_bus()},
       runtime_{world_, *events_, *bus_, with_drain(config_.runtime), &registry_},
       meter_{runtime_.metrics()},
-      health_{world_, admin_shard()},
-      sampler_{world_.make_timer(admin_shard())} {
+      health_{world_, admin_shard()} {
     if (what_.wire) what_.wire(runtime_, values_);
     project_sagas(runtime_);
     // Topics are created, not guessed: those that a relay of this process writes to.
@@ -204,7 +201,8 @@ awaitable<void> serving::sample() {
         if (parked) entries.set(static_cast<double>(*parked));
         const auto status = co_await events_->status();
         if (status) measure_relays(status->last_position);
-        co_await sampler_->wait(sample_period);
+        const auto is_over = co_await stop_sampling_.wait_for(world_, sample_period);
+        if (is_over) co_return;
     }
 }
 
@@ -270,7 +268,7 @@ serving::drained serving::drain() {
     const auto listener = run(world_, close_listener());
     runtime::drained done;
     if (is_started_) done = run(world_, runtime_.drain());
-    boost::asio::post(admin_shard(), [this] { sampler_->cancel(); });
+    stop_sampling_.notify();
     run(world_, close_rest(), world_.shard_count() - 1);
     const std::chrono::duration<double> took = world_.clock().steady() - began;
     const auto requests = listener.requests_finished + listener.streams_ended;

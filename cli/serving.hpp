@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tidemark/async/event.hpp"
 #include "tidemark/async/gate.hpp"
 #include "tidemark/async/io.hpp"
 #include "tidemark/cli/session.hpp"
@@ -92,7 +93,8 @@ class serving {
     std::unique_ptr<http::server> api_;
     std::unique_ptr<http::admin_server> admin_;
     gate background_;
-    std::unique_ptr<timer> sampler_;
+    /// Ends the sampler's wait.
+    event stop_sampling_;
     std::atomic<bool> is_stopping_{false};
     bool is_started_ = false;
 };
