@@ -49,7 +49,7 @@ struct world {
     world() {
         tidemark::sqlite_options options;
         options.path = where.file("bench.db");
-        events = std::move(tidemark::sqlite_storage::open(io.clock(), options).value());
+        events = tidemark::sqlite_storage::open(io.clock(), options).value();
         runtime = std::make_unique<tidemark::runtime>(io, *events, bus);
         runtime->store<account>();
         runtime->start();
