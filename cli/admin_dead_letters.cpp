@@ -79,6 +79,12 @@ awaitable<http::response> show_letter(admin_ref from, http::request r) {
     co_return http::json(200, to_json(*letter));
 }
 
+/// Counts what an operator did to a dead letter, by how it ended.
+result<void> counted(const admin_ref& from, const char* outcome, result<void> done) {
+    from->app().metrics().dlq_replayed.with({done ? outcome : "failed"}).add();
+    return done;
+}
+
 awaitable<http::response> replay_letter(admin_ref from, http::request r) {
     const auto asked = parse_change(r, false);
     if (const auto* no = std::get_if<http::problem>(&asked)) co_return http::refuse(*no);
@@ -86,7 +92,8 @@ awaitable<http::response> replay_letter(admin_ref from, http::request r) {
     auto letter = co_await find_letter(from, r.parameter("effect"));
     if (!letter) co_return failed(letter.error());
     if (!wanted.is_dry_run) {
-        const auto done = co_await from->events().replay(letter->work.effect.id, wanted.who);
+        auto replayed = co_await from->events().replay(letter->work.effect.id, wanted.who);
+        const auto done = counted(from, "replayed", std::move(replayed));
         if (!done) co_return failed(done.error());
         from->app().wake_effects();
     }
@@ -105,7 +112,8 @@ awaitable<http::response> drop_letter(admin_ref from, http::request r) {
     const auto& wanted = std::get<operator_change>(asked);
     auto letter = co_await find_letter(from, r.parameter("effect"));
     if (!letter) co_return failed(letter.error());
-    const auto done = co_await from->events().drop(letter->work.effect.id, wanted.who);
+    auto dropped = co_await from->events().drop(letter->work.effect.id, wanted.who);
+    const auto done = counted(from, "dropped", std::move(dropped));
     if (!done) co_return failed(done.error());
     from->app().wake_effects();
     co_return http::json(200, object_writer{}.boolean("dropped", true).end());

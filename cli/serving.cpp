@@ -172,6 +172,10 @@ void serving::observe() {
     observed_ = observe_process(registry_);
     const auto& catalog = runtime_.metrics();
     catalog.build_info.with({library_version(), source_revision(), compiler_version()}).set(1);
+    // Served from the start, so that a rate over them has a zero to begin from.
+    for (const auto* outcome : {"replayed", "dropped", "failed"}) {
+        (void)catalog.dlq_replayed.with({outcome});
+    }
     observed_.push_back(registry_.observe(catalog.http_requests_in_flight, {}, [this] {
         return static_cast<double>(api_->counts().in_flight);
     }));
@@ -193,12 +197,31 @@ void serving::measure_relays(position end) const {
     runtime_.metrics().relay_oldest_age.get().set(oldest);
 }
 
+/// The whole log of effects is counted only while there are dead letters.
+awaitable<void> serving::measure_dead_letters() {
+    const auto& catalog = runtime_.metrics();
+    const auto parked = co_await events_->dead_letter_count();
+    if (!parked) co_return;
+    auto age = duration{};
+    if (*parked != 0) {
+        const auto counts = co_await events_->count();
+        if (counts && counts->oldest_parked_at) {
+            age = std::max(age, world_.clock().now() - *counts->oldest_parked_at);
+        }
+    }
+    const std::chrono::duration<double> seconds = age;
+    catalog.dlq_entries.with({"effect"}).set(static_cast<double>(*parked));
+    catalog.dlq_oldest_age.with({"effect"}).set(seconds.count());
+}
+
 /// Numbers that only the store knows, asked for at intervals so that a scrape never waits for it.
 awaitable<void> serving::sample() {
-    const auto entries = runtime_.metrics().dlq_entries.with({"effect"});
     while (!is_stopping_) {
-        const auto parked = co_await events_->dead_letter_count();
-        if (parked) entries.set(static_cast<double>(*parked));
+        co_await measure_dead_letters();
+        const auto live = co_await runtime_.live();
+        for (const auto& [category, waiting] : live.waiting) {
+            runtime_.metrics().mailbox_depth.with({category}).set(static_cast<double>(waiting));
+        }
         const auto status = co_await events_->status();
         if (status) measure_relays(status->last_position);
         const auto is_over = co_await stop_sampling_.wait_for(world_, sample_period);

@@ -207,6 +207,17 @@ TEST_CASE("serving: dead letters are listed, replayed and dropped, live and offl
           std::string::npos);
     CHECK(f.live({"dlq", "replay"}).code == static_cast<int>(exit_code::usage));
     CHECK(f.live({"dlq", "drop", effects[0], "--reason", "twice"}).code == 0);
+    CHECK(f.get("/metrics").find("tidemark_dlq_replayed_total{outcome=\"dropped\"} 1") !=
+          std::string::npos);
+    // The sampler sees the one that is left, and its age.
+    const std::string age = "tidemark_dlq_oldest_age_seconds{queue=\"effect\"} ";
+    for (auto is_sampled = false; !is_sampled;) {
+        const auto numbers = f.get("/metrics");
+        const auto at = numbers.find('\n' + age);
+        is_sampled =
+            at != std::string::npos && std::stod(numbers.substr(at + 1 + age.size())) > 0 &&
+            numbers.find("tidemark_dlq_entries{queue=\"effect\"} 1\n") != std::string::npos;
+    }
     f.stop();
     CHECK(f.offline({"dlq", "drop", effects[1], "--reason", "twice", "--actor", "ada"}).code == 0);
     CHECK(f.offline({"dlq", "ls", "--json"}).json().at("items").as_array().empty());

@@ -43,6 +43,21 @@ TEST_CASE("dead letters: a parked effect is kept whole, with its reason") {
     });
 }
 
+TEST_CASE("dead letters: the oldest one is known by when it was parked") {
+    for_each_backend([](contract_store& c) {
+        c.commit(effects({effect("k"), effect("l")}));
+        CHECK_FALSE(c.count().oldest_parked_at);
+        const auto first = park_next(c);
+        const auto parked_at = c.time.now();
+        c.time.advance(1h);
+        park_next(c);
+        CHECK(c.count().parked == 2);
+        CHECK(c.count().oldest_parked_at == parked_at);
+        REQUIRE(run(c.store().drop(first.effect.id, operator_ann)));
+        CHECK(c.count().oldest_parked_at == c.time.now());
+    });
+}
+
 TEST_CASE("dead letters: later ones of the same key stay behind, other keys go on") {
     for_each_backend([](contract_store& c) {
         const auto behind = effect("k");

@@ -133,6 +133,8 @@ class effect_log {
         std::uint64_t waiting = 0;
         std::uint64_t parked = 0;
         std::uint64_t timers = 0;
+        /// When the oldest dead letter was parked; nothing if there is none.
+        std::optional<instant> oldest_parked_at;
     };
     [[nodiscard]] virtual awaitable<result<counts>> count() = 0;
 };

@@ -245,6 +245,10 @@ std::vector<claimed_effect> memory_effects::pending(const stream_id& source) con
 effect_log::counts memory_effects::count(instant now) const {
     effect_log::counts counts;
     counts.parked = parked_.size();
+    for (const auto& [sequence, r] : parked_) {
+        counts.oldest_parked_at =
+            std::min(counts.oldest_parked_at.value_or(r->parked_at), r->parked_at);
+    }
     for (const auto& [id, r] : rows_) {
         if (r.is_parked) continue;
         if (r.work.effect.kind == effect_kind::timer) {

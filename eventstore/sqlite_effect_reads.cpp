@@ -16,7 +16,8 @@ sqlite_effect_reads::sqlite_effect_reads(sqlite_connection& connection)
       pending_sql_{select_effects("WHERE source = ? ORDER BY sequence")},
       select_effect_{connection, find_sql_},
       select_letters_{connection, letters_sql_},
-      count_letters_{connection, "SELECT count(*) FROM effects WHERE parked_at IS NOT NULL"},
+      count_letters_{connection,
+                     "SELECT count(*), min(parked_at) FROM effects WHERE parked_at IS NOT NULL"},
       select_audit_{connection,
                     "SELECT at, actor, reason, action, effect, source, message_name FROM audit "
                     "ORDER BY id DESC LIMIT ?"},
@@ -78,7 +79,11 @@ std::vector<claimed_effect> sqlite_effect_reads::pending(const stream_id& source
 
 effect_log::counts sqlite_effect_reads::count(instant now) {
     effect_log::counts counts;
-    counts.parked = dead_letter_count();
+    {
+        auto rows = count_letters_.query();
+        if (rows.next()) counts.parked = rows.number(0);
+        if (counts.parked != 0) counts.oldest_parked_at = rows.at(1);
+    }
     {
         auto rows = count_work_.query({now});
         if (rows.next()) {

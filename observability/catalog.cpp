@@ -71,8 +71,8 @@ void declare_effects(runtime_metrics& m, const declarer& d) {
     m.dlq_entries = d.gauge("dlq_entries", {"queue"}, "Dead letters that wait for an operator.");
     m.dlq_oldest_age =
         d.gauge("dlq_oldest_age", {"queue"}, "Age of the oldest dead letter.", unit::seconds);
-    m.dlq_replayed =
-        d.counter("dlq_replayed", {"outcome"}, "Dead letters that an operator sent again.");
+    m.dlq_replayed = d.counter("dlq_replayed", {"outcome"},
+                               "Dead letters that an operator sent again or dropped, or tried to.");
 }
 
 void declare_store(runtime_metrics& m, const declarer& d) {

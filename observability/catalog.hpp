@@ -56,10 +56,10 @@ struct runtime_metrics {
     metrics::histogram_family saga_duration;     // {saga, outcome}: completed, failed
     metrics::counter_family saga_compensations;  // {saga, step}: the undo's stored name
 
-    // Dead letters. {queue}: effect, timer, projection.
+    // Dead letters. {queue}: effect, timers among them.
     metrics::gauge_family dlq_entries;     // {queue}
     metrics::gauge_family dlq_oldest_age;  // {queue}
-    metrics::counter_family dlq_replayed;  // {outcome}
+    metrics::counter_family dlq_replayed;  // {outcome}: replayed, dropped, failed
 
     metrics::gauge_family build_info;  // {version, revision, compiler}, always 1
 };

@@ -114,6 +114,8 @@ class runtime final : public command_router {
         std::size_t count = 0;
         std::size_t bytes = 0;
         std::vector<shard_runtime::quarantined_stream> quarantined;
+        /// Commands in mailboxes, by category; every registered one is there.
+        std::map<std::string, std::size_t, std::less<>> waiting;
     };
     [[nodiscard]] awaitable<live_streams> live();
     [[nodiscard]] const runtime_totals& totals() const { return totals_; }

@@ -52,11 +52,13 @@ awaitable<void> runtime::on_shard(std::size_t index, std::function<void()> work)
 
 awaitable<runtime::live_streams> runtime::live() {
     auto out = std::make_shared<live_streams>();
+    for (const auto& [category, one] : stores_) out->waiting.emplace(category, 0);
     for (std::size_t i = 0; i < shards_.size(); ++i) {
         auto look = [shard = shards_[i].get(), out] {
             out->count += shard->live();
             out->bytes += shard->bytes();
             for (auto& one : shard->quarantined()) out->quarantined.push_back(std::move(one));
+            shard->add_waiting(out->waiting);
         };
         std::function<void()> looking = std::move(look);
         co_await on_shard(i, std::move(looking));

@@ -105,6 +105,13 @@ void shard_runtime::idle(instance& who) {
     }
 }
 
+void shard_runtime::add_waiting(
+    std::map<std::string, std::size_t, std::less<>>& by_category) const {
+    for (const auto* live : busy_) {
+        by_category[std::string{live->type().category()}] += live->waiting();
+    }
+}
+
 void shard_runtime::evict() {
     auto next = idle_.begin();
     while (bytes_ > bytes_max_ && next != idle_.end()) {

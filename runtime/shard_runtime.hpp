@@ -64,6 +64,8 @@ class shard_runtime {
         std::string reason;
     };
     [[nodiscard]] std::vector<quarantined_stream> quarantined() const;
+    /// Adds to each category how many commands wait in its mailboxes. Idle streams have none.
+    void add_waiting(std::map<std::string, std::size_t, std::less<>>& by_category) const;
     /// Forgets a live stream that is idle (a quarantined one after it was mended).
     bool forget(const stream_id& id);
 

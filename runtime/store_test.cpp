@@ -1,7 +1,10 @@
 #include "tidemark/runtime/store.hpp"
 
+#include "tidemark/async/event.hpp"
+#include "tidemark/async/gate.hpp"
 #include "tidemark/async/io.hpp"
 #include "tidemark/async/run.hpp"
+#include "tidemark/async/spawn.hpp"
 #include "tidemark/eventstore/memory_event_store.hpp"
 #include "tidemark/runtime/runtime.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
@@ -211,4 +214,46 @@ TEST_CASE("store: after draining new commands are refused") {
     const auto told = w.call<counter::add>({}, "a", 1);
     REQUIRE(told.is_error());
     CHECK(told.error().code() == errc::shutting_down);
+}
+
+namespace {
+
+/// A store whose streams cannot be read before it is told so.
+class held_storage final : public memory_storage {
+  public:
+    using memory_storage::memory_storage;
+    awaitable<result<std::vector<recorded_event>>> read(stream_id stream, version after,
+                                                        std::size_t limit) override {
+        co_await may_read.wait();
+        co_return co_await memory_storage::read(std::move(stream), after, limit);
+    }
+    event may_read;
+};
+
+awaitable<void> add_one(tidemark::store<counter> to) {
+    const id<counter> a{"a"};
+    const auto told = co_await to.execute<counter::add>(a, 1);
+    CHECK(told);
+}
+
+}  // namespace
+
+TEST_CASE("store: the commands that wait are counted by category") {
+    tidemark::io io{{.shards = 2}};
+    held_storage events{io.clock()};
+    store_test::unused_bus bus;
+    tidemark::runtime runtime{io, events, bus};
+    auto counters = runtime.store<counter>();
+    (void)runtime.store<store_test::asker>();
+    runtime.start();
+    CHECK(run(io, runtime.live()).waiting.at("counter") == 0);
+    gate calls;
+    for (auto i = 0; i < 3; ++i) spawn(calls, io.shard(0), add_one(counters));
+    while (run(io, runtime.live()).waiting.at("counter") != 3) {
+    }
+    CHECK(run(io, runtime.live()).waiting.at("asker") == 0);
+    events.may_read.notify();
+    run(io, calls.close());
+    CHECK(run(io, runtime.live()).waiting.at("counter") == 0);
+    run(io, runtime.drain());
 }

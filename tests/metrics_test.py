@@ -28,7 +28,14 @@ MOVED = (
     'tidemark_build_info{',
     'process_resident_memory_bytes',
 )
-SERVED = ("tidemark_projection_lag_events", "tidemark_dlq_entries", "tidemark_effects_in_flight")
+SERVED = (
+    "tidemark_projection_lag_events",
+    'tidemark_dlq_entries{queue="effect"}',
+    'tidemark_dlq_oldest_age_seconds{queue="effect"}',
+    'tidemark_dlq_replayed_total{outcome="replayed"}',
+    'tidemark_mailbox_depth{aggregate="order"}',
+    "tidemark_effects_in_flight",
+)
 
 
 def values(text):
