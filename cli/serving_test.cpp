@@ -1,5 +1,6 @@
 #include "tidemark/cli/serving.hpp"
 
+#include "tidemark/cli/build_version.hpp"
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/eventstore/temporary_folder.hpp"
 #include "tidemark/http/client.hpp"
@@ -236,7 +237,11 @@ TEST_CASE("serving: the process tells its health, its numbers and what it is") {
           std::string::npos);
     CHECK(numbers.find("tidemark_build_info{version=") != std::string::npos);
     CHECK(numbers.find("process_resident_memory_bytes ") != std::string::npos);
-    CHECK(cli::cell(boost::json::parse(f.get("/version")), "version") == "9.9");
+    const auto what = boost::json::parse(f.get("/version"));
+    CHECK(cli::cell(what, "version") == "9.9");
+    CHECK(cli::cell(what, "revision") == cli::source_revision());
+    CHECK(numbers.find("revision=\"" + std::string{cli::source_revision()} + "\"") !=
+          std::string::npos);
     CHECK(f.get("/").find("<!doctype html>") != std::string::npos);
     const auto banner = f.process().banner();
     CHECK(banner.find("development mode, bound to 127.0.0.1") != std::string::npos);

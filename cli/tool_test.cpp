@@ -174,6 +174,20 @@ TEST_CASE("tool: version says what it is") {
     CHECK(cli::cell(boost::json::parse(told.results), "tidemark") == TIDEMARK_VERSION);
 }
 
+TEST_CASE("tool: version names the revision it was built from") {
+    const auto said =
+        cli::cell(boost::json::parse(run_with({"version", "--json"}).results), "revision");
+    CHECK(run_with({"version"}).results.find("revision " + said + ",") != std::string::npos);
+    if (!TIDEMARK_IS_REVISION_KNOWN) {
+        CHECK(said == "unknown");
+        return;
+    }
+    const auto digits = said.substr(0, said.find('-'));
+    CHECK(digits.size() >= 12);
+    CHECK(digits.find_first_not_of("0123456789abcdef") == std::string::npos);
+    CHECK((said == digits || said == digits + "-dirty"));
+}
+
 TEST_CASE("tool: the bash completion completes verbs below verbs") {
     const testing::temporary_folder folder;
     const auto script = folder.file("completion");

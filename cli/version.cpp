@@ -10,7 +10,8 @@ namespace {
 exit_code show(session& in) {
     const auto out = in.out();
     out.line(in.what().name + " " + in.what().version + "  (tidemark " +
-             std::string{library_version()} + ", " + std::string{compiler_version()} + ")");
+             std::string{library_version()} + ", revision " + std::string{source_revision()} +
+             ", " + std::string{compiler_version()} + ")");
     boost::json::object document;
     document["name"] = in.what().name;
     document["version"] = in.what().version;
@@ -24,14 +25,6 @@ exit_code show(session& in) {
 }  // namespace
 
 std::string_view library_version() { return TIDEMARK_VERSION; }
-
-std::string_view source_revision() {
-#ifdef TIDEMARK_REVISION
-    return TIDEMARK_REVISION;
-#else
-    return "unknown";
-#endif
-}
 
 std::string_view compiler_version() {
 #ifdef __clang__
