@@ -44,14 +44,6 @@ awaitable<http::response> list_config(admin_ref from, http::request) {
     co_return list(items.end(), "");
 }
 
-http::problem refusal(int status, const char* code, const char* detail) {
-    http::problem out;
-    out.status = status;
-    out.code = code;
-    out.detail = detail;
-    return out;
-}
-
 }  // namespace
 
 double rate_meter::per_second(std::uint64_t total, duration steady) {
@@ -114,7 +106,7 @@ void add(http::router& to, http::method m, const char* pattern, const admin_ref&
 std::variant<operator_change, http::problem> parse_change(const http::request& r,
                                                           bool needs_reason) {
     if (r.headers.find("Tidemark-Admin") != std::string_view{"1"}) {
-        return refusal(403, "admin_header_required", "send the header Tidemark-Admin: 1");
+        return http::make_problem("admin_header_required", "send the header Tidemark-Admin: 1");
     }
     boost::system::error_code failure;
     const auto body = boost::json::parse(r.body.empty() ? "{}" : r.body, failure);
@@ -138,9 +130,10 @@ std::variant<operator_change, http::problem> parse_change(const http::request& r
                                           std::string{name} + "\"");
         }
     }
-    if (out.who.actor.empty()) return refusal(422, "actor_required", "say who does it: actor");
+    if (out.who.actor.empty())
+        return http::make_problem("actor_required", "say who does it: actor");
     if (needs_reason && out.who.reason.empty()) {
-        return refusal(422, "reason_required", "say why: reason");
+        return http::make_problem("reason_required", "say why: reason");
     }
     return out;
 }

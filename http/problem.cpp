@@ -17,6 +17,7 @@ constexpr auto catalogue = std::to_array<problem_kind>({
     {"missing_idempotency_key", 400, "The Idempotency-Key header is missing or not valid"},
     {"bad_precondition", 400, "The If-Match header is not valid"},
     {"forbidden_host", 403, "The Host header names a host this listener does not serve"},
+    {"admin_header_required", 403, "A change needs the header Tidemark-Admin"},
     {"not_found", 404, "Nothing is here"},
     {"method_not_allowed", 405, "The method is not offered here"},
     {"request_timeout", 408, "The request did not arrive in time"},
@@ -29,6 +30,8 @@ constexpr auto catalogue = std::to_array<problem_kind>({
     {"key_reused", 422, "The idempotency key was used with another body"},
     {"invalid_argument", 422, "A value is outside its range"},
     {"bad_setting", 422, "A setting is not valid"},
+    {"actor_required", 422, "A change needs to say who makes it"},
+    {"reason_required", 422, "A change needs to say why"},
     {"headers_too_large", 431, "The header block is too large"},
     {"internal", 500, "Something failed inside"},
     {"io_error", 500, "Storage failed"},
@@ -170,7 +173,8 @@ std::string to_json(const problem& p, const problem_place& place) {
     const auto* kind = find_kind(p.code);
     const auto fallback = kind != nullptr ? kind->title : status_phrase(p.status);
     std::string out = "{";
-    append_json_member(out, "type", "urn:tidemark:problem:" + p.code);
+    const auto page = "docs/problems.md#" + (kind != nullptr ? p.code : "rejection");
+    append_json_member(out, "type", page);
     append_json_member(out, "title", p.title.empty() ? fallback : std::string_view{p.title});
     out += ",\"status\":" + std::to_string(p.status);
     append_json_member(out, "detail", p.detail);
@@ -179,7 +183,7 @@ std::string to_json(const problem& p, const problem_place& place) {
     append_json_member(out, "request_id", place.request_id);
     const auto trace = trace_id_of(place.traceparent);
     if (!trace.empty()) append_json_member(out, "trace_id", trace);
-    if (kind != nullptr) append_json_member(out, "doc", "docs/problems.md#" + p.code);
+    append_json_member(out, "doc", page);
     for (const auto& [name, value] : p.members) append_json_member(out, name, value);
     out += '}';
     return out;

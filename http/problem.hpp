@@ -38,7 +38,8 @@ struct problem_place {
 };
 
 /// The JSON body of a problem: type, title, status, detail, instance, code, request_id, trace_id,
-/// doc, and its own members.
+/// doc, and its own members. `type` and `doc` refer to the section of docs/problems.md; a code that
+/// is not catalogued belongs to the application and refers to the one on rejections.
 [[nodiscard]] std::string to_json(const problem& p, const problem_place& place);
 
 /// What the caller of a failed command needs to hear beside the error.

@@ -2,11 +2,15 @@
 
 #include "tidemark/http/json_text.hpp"
 #include "tidemark/http/preconditions.hpp"
+#include "tidemark/http/problem_page.hpp"
 #include "tidemark/http/wire.hpp"
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 
 using namespace tidemark;
@@ -88,7 +92,7 @@ TEST_CASE("problem: the body has every member of its contract") {
     auto p = make_problem("too_large", "say \"less\"\n");
     p.members.emplace_back("limit", "262144");
     CHECK(to_json(p, place) ==
-          R"({"type":"urn:tidemark:problem:too_large","title":"The body is too large",)"
+          R"({"type":"docs/problems.md#too_large","title":"The body is too large",)"
           R"("status":413,"detail":"say \"less\"\n","instance":"/api/v1/orders/7",)"
           R"("code":"too_large","request_id":"req-1",)"
           R"("trace_id":"0af7651916cd43dd8448eb211c80319c",)"
@@ -99,7 +103,7 @@ TEST_CASE("problem: a rejection is a 409 with the rejection's own code") {
     const auto p = rejection_problem("insufficient_funds");
     CHECK(p.status == 409);
     CHECK(p.code == "insufficient_funds");
-    CHECK(to_json(p, place).find("\"doc\"") == std::string::npos);
+    CHECK(to_json(p, place).find(R"("type":"docs/problems.md#rejection")") != std::string::npos);
     CHECK(rejection_problem("x", "own words").detail == "own words");
 }
 
@@ -112,6 +116,45 @@ TEST_CASE("problem: catalogued codes are unique and have a status phrase") {
         CHECK_FALSE(kind.title.empty());
     }
     CHECK(make_problem("no_such_code", "").code == "internal");
+}
+
+TEST_CASE("problem: every catalogued code is explained, and no other") {
+    const auto kinds = problem_catalogue();
+    const auto texts = problem_texts();
+    REQUIRE(kinds.size() == texts.size());
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        CAPTURE(kinds[i].code);
+        CHECK(kinds[i].code == texts[i].code);
+        if (texts[i].from) CHECK(to_problem(error{*texts[i].from, ""}).code == kinds[i].code);
+        for (const auto said : {texts[i].meaning, texts[i].example, texts[i].caller}) {
+            CHECK_FALSE(said.empty());
+        }
+        CHECK_FALSE(texts[i].operators.empty());
+    }
+}
+
+TEST_CASE("problem: docs/problems.md is what the catalogue says, and has every type's anchor") {
+    const auto path = std::string{TIDEMARK_SOURCE_ROOT} + "/docs/problems.md";
+    if (std::getenv("TIDEMARK_WRITE_DOCS") != nullptr) std::ofstream{path} << problems_page();
+    std::ifstream in{path};
+    std::ostringstream page;
+    page << in.rdbuf();
+    CHECK_MESSAGE(page.str() == problems_page(),
+                  "docs/problems.md is stale: run this test with TIDEMARK_WRITE_DOCS=1");
+    const auto leads_somewhere = [&page](const problem& p) {
+        const auto body = to_json(p, place);
+        const std::string lead = R"("type":"docs/problems.md#)";
+        const auto at = body.find(lead);
+        if (at == std::string::npos) return false;
+        const auto begin = at + lead.size();
+        const auto anchor = body.substr(begin, body.find('"', begin) - begin);
+        return page.str().find("\n## " + anchor + "\n") != std::string::npos;
+    };
+    for (const auto& kind : problem_catalogue()) {
+        CAPTURE(kind.code);
+        CHECK(leads_somewhere(make_problem(kind.code, "x")));
+    }
+    CHECK(leads_somewhere(rejection_problem("insufficient_funds")));
 }
 
 TEST_CASE("json text: bytes that are not UTF-8 become valid JSON") {
