@@ -1,5 +1,6 @@
 #include "tidemark/async/gate.hpp"
 
+#include "tidemark/async/io.hpp"
 #include "tidemark/async/simulated_execution.hpp"
 #include "tidemark/async/spawn.hpp"
 
@@ -7,6 +8,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 using namespace tidemark;
 using namespace std::chrono_literals;
@@ -27,6 +29,21 @@ awaitable<int> drained(gate& inside, int& done) {
 awaitable<void> fail() {
     throw std::runtime_error{"broken"};
     co_return;
+}
+
+awaitable<void> raise(bool& flag) {
+    flag = true;
+    co_return;
+}
+
+/// On its shard: what `spawn_here` and `spawn` have done by the time they return.
+awaitable<std::pair<bool, bool>> start_both(io& on, gate& inside, bool& here, bool& later) {
+    std::pair<bool, bool> seen;
+    spawn_here(inside, on.shard(0), raise(here));
+    seen.first = here;
+    spawn(inside, on.shard(0), raise(later));
+    seen.second = later;
+    co_return seen;
 }
 
 }  // namespace
@@ -106,4 +123,15 @@ TEST_CASE("spawn: what escapes goes to the sink and the gate is left") {
     world.run_until_idle();
     CHECK(heard == "broken");
     CHECK(inside.inside() == 0);
+}
+
+TEST_CASE("spawn_here: runs up to its first suspension before it returns, spawn never does") {
+    io on{{.shards = 1}};
+    gate inside;
+    bool here = false;
+    bool later = false;
+    CHECK(run(on, start_both(on, inside, here, later)) == std::pair{true, false});
+    run(on, inside.close());
+    CHECK(later);
+    CHECK_FALSE(spawn_here(inside, on.shard(0), raise(here)));
 }

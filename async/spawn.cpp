@@ -30,6 +30,15 @@ void report(const std::exception_ptr& failure, const error_sink& errors) {
 
 }  // namespace
 
+bool spawn_here(gate& inside, const executor& on, awaitable<void> work, error_sink errors) {
+    auto held = inside.try_enter();
+    if (!held) return false;
+    auto end = [held = std::move(held), errors = std::move(errors)](
+                   const std::exception_ptr& failure) { report(failure, errors); };
+    boost::asio::co_spawn(on, std::move(work), std::move(end));
+    return true;
+}
+
 bool spawn(gate& inside, const executor& on, awaitable<void> work, error_sink errors) {
     auto held = inside.try_enter();
     if (!held) return false;
