@@ -25,8 +25,8 @@ std::optional<error> check_message(const append_request& request, std::string_vi
                                    const message_id& id, const encoded_message& message) {
     if (id.is_none())
         return invalid(request, std::string{what} + " has no id; give it a fresh one");
-    if (auto fault = check_text(request, std::string{what} + "'s stored name", message.name)) {
-        return fault;
+    if (message.name.empty() || message.name.size() > name_bytes_max) {
+        return check_text(request, std::string{what} + "'s stored name", message.name);
     }
     if (message.payload.size() <= payload_bytes_max) return std::nullopt;
     return error{errc::too_large, "append to '" + request.stream.text() +

@@ -44,11 +44,11 @@ std::optional<append_outcome> memory_log::check_repeat(const append_request& req
         }
         return std::nullopt;
     }
-    const auto& [stream, at] = first->second;
-    const auto& events = streams_.at(stream);
-    const auto begin = events.begin() + static_cast<std::ptrdiff_t>(at.value() - 1);
+    const auto& events = *first->second.stream;
+    const auto begin =
+        events.begin() + static_cast<std::ptrdiff_t>(first->second.version.value() - 1);
     const auto is_same =
-        stream == request.stream &&
+        begin->stream == request.stream &&
         static_cast<std::size_t>(events.end() - begin) >= request.events.size() &&
         std::equal(request.events.begin(), request.events.end(), begin,
                    [](const auto& sent, const auto& stored) { return sent.id == stored.id; }) &&
@@ -146,7 +146,10 @@ position memory_log::store_events(const append_request& request, instant now,
     const auto [found, is_fresh] = streams_.try_emplace(request.stream);
     auto& events = found->second;
     if (is_fresh) stream_names_.insert(found->first.text());
-    auto& category = categories_[std::string{request.stream.category()}];
+    auto category = categories_.find(request.stream.category());
+    if (category == categories_.end()) {
+        category = categories_.try_emplace(std::string{request.stream.category()}).first;
+    }
     position at;
     for (const auto& event : request.events) {
         at = draw();
@@ -157,10 +160,10 @@ position memory_log::store_events(const append_request& request, instant now,
                           .message = event.message,
                           .trace = request.trace,
                           .recorded_at = now});
-        event_ids_.emplace(event.id, std::pair{request.stream, events.back().version});
-        const log_entry entry{.at = at, .stream = &events, .index = events.size() - 1};
+        event_ids_.try_emplace(event.id, event_place{&events, events.back().version});
+        const log_entry entry{.at = at, .event = &events.back()};
         insert_ordered(order_, entry);
-        insert_ordered(category, entry);
+        insert_ordered(category->second, entry);
         last_position_ = std::max(last_position_, at);
     }
     return at;
@@ -203,7 +206,7 @@ event_page memory_log::read_all(position after, position horizon, std::size_t li
     event_page page{.horizon = horizon, .seen = after};
     const auto* entries = &order_;
     if (!category.empty()) {
-        const auto found = categories_.find(std::string{category});
+        const auto found = categories_.find(category);
         static const std::vector<log_entry> nothing;
         entries = found == categories_.end() ? &nothing : &found->second;
     }
@@ -212,7 +215,7 @@ event_page memory_log::read_all(position after, position horizon, std::size_t li
     auto next = std::lower_bound(entries->begin(), entries->end(), after, is_before);
     for (; next != entries->end() && next->at <= horizon; ++next) {
         if (page.events.size() == limit) return page;
-        page.events.push_back((*next->stream)[next->index]);
+        page.events.push_back(*next->event);
         page.seen = next->at;
     }
     const auto beyond = std::upper_bound(order_.begin(), order_.end(), horizon, is_after);

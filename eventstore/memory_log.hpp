@@ -3,7 +3,10 @@
 #include "tidemark/eventstore/event_store.hpp"
 #include "tidemark/eventstore/memory_effects.hpp"
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -68,13 +71,18 @@ class memory_log {
         std::uint64_t payload_hash = 0;
         answer first;
     };
+    /// A deque, so that a long stream is not moved as it grows and its events stay where they are.
+    using events_of_stream = std::deque<recorded_event>;
     struct log_entry {
         position at;
-        const std::vector<recorded_event>* stream = nullptr;
-        std::size_t index = 0;
+        const recorded_event* event = nullptr;
+    };
+    /// Where an event id was stored.
+    struct event_place {
+        const events_of_stream* stream = nullptr;
+        tidemark::version version;
     };
     using name_pair = std::pair<std::string, std::string>;
-    using events_of_stream = std::vector<recorded_event>;
 
     // The checks, in the order of the port.
     [[nodiscard]] std::optional<append_outcome> check_repeat(const append_request& request,
@@ -95,10 +103,10 @@ class memory_log {
     message_id incarnation_;
     std::unordered_map<stream_id, events_of_stream> streams_;
     std::set<std::string_view> stream_names_;
-    std::unordered_map<message_id, std::pair<stream_id, version>> event_ids_;
+    boost::unordered_flat_map<message_id, event_place, std::hash<message_id>> event_ids_;
     /// All events by position, and those of each category.
     std::vector<log_entry> order_;
-    std::unordered_map<std::string, std::vector<log_entry>> categories_;
+    std::map<std::string, std::vector<log_entry>, std::less<>> categories_;
     std::map<name_pair, stored_answer> answers_;
     std::map<name_pair, version> consumed_;
     std::map<name_pair, snapshot> snapshots_;

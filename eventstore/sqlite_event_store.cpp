@@ -88,8 +88,11 @@ awaitable<result<void>> sqlite_storage::verify() {
 
 awaitable<result<std::vector<recorded_event>>> sqlite_storage::read(stream_id stream, version after,
                                                                     std::size_t limit) {
-    return parts_->query<std::vector<recorded_event>>(
-        [=](sqlite_reads& r) { return r.events.read(stream, after, limit); });
+    using events = std::vector<recorded_event>;
+    if (!parts_->streams.may_hold(stream.text())) co_return events{};
+    auto reading =
+        parts_->query<events>([=](sqlite_reads& r) { return r.events.read(stream, after, limit); });
+    co_return co_await std::move(reading);
 }
 
 awaitable<result<event_page>> sqlite_storage::read_all(position after, std::size_t limit) {
@@ -104,8 +107,11 @@ awaitable<result<event_page>> sqlite_storage::read_category(std::string category
 
 awaitable<result<std::optional<snapshot>>> sqlite_storage::latest_snapshot(stream_id stream,
                                                                            std::string name) {
-    return parts_->query<std::optional<snapshot>>(
+    using found = std::optional<snapshot>;
+    if (!parts_->streams.may_hold(stream.text())) co_return found{};
+    auto reading = parts_->query<found>(
         [=](sqlite_reads& r) { return r.events.latest_snapshot(stream, name); });
+    co_return co_await std::move(reading);
 }
 
 awaitable<result<void>> sqlite_storage::save_snapshot(snapshot taken) {

@@ -2,6 +2,7 @@
 #include "tidemark/eventstore/contract.hpp"
 #include "tidemark/eventstore/sqlite_connection.hpp"
 #include "tidemark/eventstore/sqlite_faulty_vfs.hpp"
+#include "tidemark/eventstore/sqlite_stream_filter.hpp"
 #include "tidemark/eventstore/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
@@ -305,6 +306,23 @@ TEST_CASE("sqlite: an outcome that stays unknown is told, and the same request d
     c.reopen();
     CHECK(c.read(account("ada")).size() == 2);
     CHECK(run(c.opened->verify()));
+}
+
+TEST_CASE("sqlite: a stream that cannot be there is answered without a reader, others are read") {
+    sqlite_stream_filter filter{2};
+    CHECK(filter.may_hold("account-ada"));  // nothing is known before the file was looked at
+    sqlite_fixture c;
+    c.commit(request(account("ada"), any));
+    c.close();
+    sqlite_connection raw{c.options.path, sqlite_connection::access::read_write};
+    filter.load(raw);
+    CHECK(filter.may_hold("account-ada"));
+    CHECK(!filter.may_hold("account-eve"));
+    filter.add("account-eve");
+    CHECK(filter.may_hold("account-eve"));
+    CHECK(!filter.may_hold("account-bob"));
+    filter.add("account-bob");  // beyond its bound it knows nothing more
+    CHECK(filter.may_hold("account-zoe"));
 }
 
 TEST_CASE("sqlite: documents of a replaced model are cleared away between other writes") {

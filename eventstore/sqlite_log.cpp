@@ -10,10 +10,11 @@
 namespace tidemark {
 
 sqlite_log::sqlite_log(sqlite_connection& connection, sqlite_counters& counters,
-                       sqlite_effects& effects)
+                       sqlite_effects& effects, sqlite_stream_filter& streams)
     : connection_{connection},
       counters_{counters},
       effects_{effects},
+      streams_{streams},
       select_event_{connection, "SELECT stream, version FROM events WHERE id = ?"},
       select_same_{connection,
                    "SELECT e.id, e.version, e.position, e.recorded_at, s.name FROM events e "
@@ -173,6 +174,7 @@ position sqlite_log::store_events(const append_request& request, stream_head hea
         insert_stream_.run({request.stream.text(), after, last_event, last, now});
         head.row = sqlite3_last_insert_rowid(connection_.handle());
         counters_.count_stream();
+        streams_.add(request.stream.text());
     } else {
         update_stream_.run({after, last_event, last, now, head.row});
     }
@@ -211,6 +213,7 @@ void sqlite_log::store_answer(const append_request& request, version before, ver
 }
 
 void sqlite_log::save_snapshot(const snapshot& taken) {
+    streams_.add(taken.stream.text());
     upsert_snapshot_.run({taken.stream.text(), taken.name, taken.version, taken.head,
                           sqlite_value::blob(taken.payload)});
 }

@@ -2,6 +2,7 @@
 
 #include "tidemark/eventstore/event_store.hpp"
 #include "tidemark/eventstore/sqlite_effects.hpp"
+#include "tidemark/eventstore/sqlite_stream_filter.hpp"
 
 #include <optional>
 #include <string>
@@ -15,7 +16,8 @@ namespace tidemark {
 /// function runs inside its transaction and throws `sqlite_failure`.
 class sqlite_log {
   public:
-    sqlite_log(sqlite_connection& connection, sqlite_counters& counters, sqlite_effects& effects);
+    sqlite_log(sqlite_connection& connection, sqlite_counters& counters, sqlite_effects& effects,
+               sqlite_stream_filter& streams);
 
     [[nodiscard]] append_outcome append(const append_request& request, instant now);
     void save_snapshot(const snapshot& taken);
@@ -54,6 +56,7 @@ class sqlite_log {
     sqlite_connection& connection_;
     sqlite_counters& counters_;
     sqlite_effects& effects_;
+    sqlite_stream_filter& streams_;
     std::unordered_map<std::string, std::int64_t> categories_;
     sqlite_statement select_event_;
     sqlite_statement select_same_;

@@ -81,7 +81,8 @@ std::optional<error> sqlite_parts::start_writer() {
     connection.execute("PRAGMA synchronous = FULL");
     if (auto fault = migrate_sqlite(connection, options.path, time.now())) return fault;
     tune(connection, options);
-    tables->prepare(incarnation_of(connection));
+    streams.load(connection);
+    tables->prepare(incarnation_of(connection), streams);
     writer = std::make_unique<sqlite_writer>(std::move(tables), time, options,
                                              [this] { wakes.notify(); });
     return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include "tidemark/eventstore/file_lock.hpp"
 #include "tidemark/eventstore/sqlite_calls.hpp"
+#include "tidemark/eventstore/sqlite_stream_filter.hpp"
 #include "tidemark/eventstore/wake_list.hpp"
 
 #include <functional>
@@ -50,6 +51,7 @@ class sqlite_parts {
     sqlite_options options;
     file_lock lock;
     wake_list wakes;
+    sqlite_stream_filter streams;
     /// Null while the file is open for reading only.
     std::unique_ptr<sqlite_writer> writer;
     std::unique_ptr<sqlite_readers> readers;

@@ -24,7 +24,7 @@ struct sqlite_writes {
     sqlite_writes(const std::string& path, const std::string& vfs)
         : connection{path, sqlite_connection::access::read_write, vfs} {}
     /// Once the schema stands.
-    void prepare(message_id incarnation);
+    void prepare(message_id incarnation, sqlite_stream_filter& streams);
 
     sqlite_connection connection;
     std::optional<sqlite_counters> counters;
@@ -82,6 +82,7 @@ class sqlite_writer {
     using batch = std::vector<std::unique_ptr<sqlite_write>>;
 
     void loop();
+    void look_out();
     [[nodiscard]] batch take_log_batch();
     [[nodiscard]] batch take_model_batch();
     void commit_log(batch& work);
@@ -116,6 +117,8 @@ class sqlite_writer {
     /// Models without a name may hold documents; only the thread touches it.
     bool has_forgotten_models_ = true;
 
+    /// A hint: the queues under their lock are the truth.
+    std::atomic<bool> has_work_{false};
     std::atomic<std::uint64_t> commits_{0};
     std::atomic<std::uint64_t> requests_{0};
     std::thread thread_;
