@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tidemark/async/executor.hpp"
 #include "tidemark/eventstore/append.hpp"
 #include "tidemark/runtime/outcome.hpp"
 #include "tidemark/runtime/stream_type.hpp"
@@ -42,9 +43,13 @@ struct command_envelope {
     std::vector<timer_fire> fires;
     std::vector<consumption> consumed;
     std::vector<message_id> closes;
-    /// Called exactly once, through its associated executor, unless the runtime is destroyed.
+    /// Called exactly once, posted to `home`, unless the runtime is destroyed.
     boost::asio::any_completion_handler<void(command_result)> reply;
+    executor home;
 };
+
+/// On the heap: it is large and changes hands often between its caller and its mailbox.
+using envelope_ptr = std::unique_ptr<command_envelope>;
 
 /// Hash of stored name and payload, for recognising a key reused with another command: the first 64
 /// bits of the name-based UUID of both.

@@ -20,7 +20,7 @@ class command_router {
     /// Runs a command on its stream and resumes the caller on its own executor. An unregistered
     /// category is `not_found`.
     [[nodiscard]] virtual awaitable<command_result> deliver(stream_id to,
-                                                            command_envelope envelope) = 0;
+                                                            envelope_ptr envelope) = 0;
 };
 
 }  // namespace tidemark

@@ -64,17 +64,18 @@ effect_runner::attempt_end effect_runner::judged(const error& why) {
     }
 }
 
-command_envelope effect_runner::envelope_for(const held_effect& held,
-                                             std::unique_ptr<any_command> command,
-                                             duration timeout) const {
-    command_envelope envelope;
+envelope_ptr effect_runner::envelope_for(const held_effect& held,
+                                         std::unique_ptr<any_command> command,
+                                         duration timeout) const {
+    auto kept = std::make_unique<command_envelope>();
+    auto& envelope = *kept;
     envelope.command = std::move(command);
     envelope.id = held.work.effect.id;
     envelope.scope = held.work.source.text();
     envelope.key = held.work.effect.id.to_string();
     envelope.deadline = shard_.steady() + timeout;
     envelope.trace = held.work.effect.trace;
-    return envelope;
+    return kept;
 }
 
 awaitable<effect_runner::attempt_end> effect_runner::attempt(const held_effect& held,
@@ -102,7 +103,7 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt_send(const held_eff
     if (!command) co_return judged(command.error());
     const bool is_awaited = held.source_type->wants_answers();
     auto envelope = envelope_for(held, std::move(*command), options.timeout);
-    if (!is_awaited) envelope.completes.push_back({effect.id, held.work.token});
+    if (!is_awaited) envelope->completes.push_back({effect.id, held.work.token});
     auto told = co_await router_.deliver(effect.target, std::move(envelope));
     if (told.outcome.is_error()) co_return judged(told.outcome.error());
     if (is_awaited && told.told) {
@@ -184,7 +185,7 @@ awaitable<effect_runner::attempt_end> effect_runner::attempt_timer(const held_ef
     auto command = held.source_type->decode_command(work.effect.message);
     if (!command) co_return judged(command.error());
     auto envelope = envelope_for(held, std::move(*command), options.timeout);
-    envelope.fires.push_back({work.timer_name, work.effect.id});
+    envelope->fires.push_back({work.timer_name, work.effect.id});
     auto told = co_await router_.deliver(work.source, std::move(envelope));
     if (told.outcome.is_error()) co_return judged(told.outcome.error());
     using kind = attempt_end::kind;
@@ -220,10 +221,10 @@ awaitable<effect_runner::attempt_end> effect_runner::deliver_back(
     const held_effect& held, std::unique_ptr<any_command> command, std::vector<message_id> closes) {
     auto envelope = envelope_for(held, std::move(command), shard_.options().deadline);
     const auto text = held.work.effect.id.to_string();
-    envelope.id = message_id::derive({"answer", text});
-    envelope.key = "answer:" + text;
-    envelope.completes.push_back({held.work.effect.id, held.work.token});
-    envelope.closes = std::move(closes);
+    envelope->id = message_id::derive({"answer", text});
+    envelope->key = "answer:" + text;
+    envelope->completes.push_back({held.work.effect.id, held.work.token});
+    envelope->closes = std::move(closes);
     auto told = co_await router_.deliver(held.work.source, std::move(envelope));
     if (told.outcome.is_error()) co_return judged(told.outcome.error());
     using kind = attempt_end::kind;

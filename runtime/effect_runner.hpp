@@ -81,9 +81,9 @@ class effect_runner final : public shard_runtime::commit_listener {
                                                     const effect_options& options,
                                                     const attempt_end& end);
     [[nodiscard]] static attempt_end judged(const error& why);
-    [[nodiscard]] command_envelope envelope_for(const held_effect& held,
-                                                std::unique_ptr<any_command> command,
-                                                duration timeout) const;
+    [[nodiscard]] envelope_ptr envelope_for(const held_effect& held,
+                                            std::unique_ptr<any_command> command,
+                                            duration timeout) const;
     [[nodiscard]] duration retry_delay(const held_effect& held,
                                        const effect_options& options) const;
 

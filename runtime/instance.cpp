@@ -24,9 +24,9 @@ instance::instance(shard_runtime& shard, const stream_type& type, store_options 
                    stream_id id)
     : shard_{shard}, type_{type}, options_{options}, id_{std::move(id)} {}
 
-void instance::submit(command_envelope envelope) {
+void instance::submit(envelope_ptr envelope) {
     const command_fsm::options limits{.attempts_max = shard_.options().attempts_max,
-                                      .caller_expects = envelope.expected.has_value()};
+                                      .caller_expects = envelope->expected.has_value()};
     auto e = std::make_unique<entry>(std::move(envelope), limits);
     e->began = shard_.steady();
     if (!quarantine_.empty()) {

@@ -31,7 +31,7 @@ class instance {
     instance(shard_runtime& shard, const stream_type& type, store_options options, stream_id id);
 
     /// Takes a command; at the mailbox bound it is answered `overloaded` at once.
-    void submit(command_envelope envelope);
+    void submit(envelope_ptr envelope);
     /// The load begun by `shard_runtime::load` ended.
     void on_loaded(result<loaded_stream> loaded);
     /// The event store answered append number `ticket`, which was `(*batch)[index]`.
@@ -53,9 +53,10 @@ class instance {
   private:
     /// A command and how far it is.
     struct entry {
-        entry(command_envelope taken, command_fsm::options options)
-            : envelope{std::move(taken)}, fsm{options} {}
-        command_envelope envelope;
+        entry(envelope_ptr taken, command_fsm::options options)
+            : owned{std::move(taken)}, envelope{*owned}, fsm{options} {}
+        envelope_ptr owned;
+        command_envelope& envelope;
         command_fsm fsm;
         std::uint64_t ticket = 0;
         std::optional<append_outcome> outcome;

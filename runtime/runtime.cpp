@@ -2,6 +2,7 @@
 
 #include "tidemark/observability/log.hpp"
 
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
@@ -107,16 +108,17 @@ std::size_t runtime::shard_of(const stream_id& stream) const {
     return static_cast<std::size_t>((hash ^ hash >> 32U) % shards_.size());
 }
 
-awaitable<command_result> runtime::deliver(stream_id to, command_envelope envelope) {
-    auto begin = [this](auto handler, stream_id stream, command_envelope sent) {
+awaitable<command_result> runtime::deliver(stream_id to, envelope_ptr envelope) {
+    auto begin = [this](auto handler, stream_id stream, envelope_ptr sent) {
+        sent->home = boost::asio::get_associated_executor(handler);
         // Swapped in: Boost 1.81's move assignment of any_completion_handler calls itself for ever.
         boost::asio::any_completion_handler<void(command_result)> reply{std::move(handler)};
-        sent.reply.swap(reply);
+        sent->reply.swap(reply);
         const auto found = stores_.find(stream.category());
         auto& shard = *shards_[shard_of(stream)];
         if (found == stores_.end()) {
-            const auto command = sent.id;
-            shard.reply(sent,
+            const auto command = sent->id;
+            shard.reply(*sent,
                         command_result{outcome{command, no_such_category(stream)}, {}, false});
             return;
         }
@@ -132,7 +134,9 @@ awaitable<command_result> runtime::deliver(stream_id to, command_envelope envelo
 
 awaitable<outcome> runtime::call_stream(stream_id to, std::unique_ptr<any_command> command,
                                         call how) {
-    command_envelope envelope;
+    // On the heap from the start: it would make this frame too large for Asio to keep.
+    auto kept = std::make_unique<command_envelope>();
+    auto& envelope = *kept;
     envelope.command = std::move(command);
     if (how.key().empty()) {
         envelope.id = execution_.fresh_id();
@@ -157,7 +161,7 @@ awaitable<outcome> runtime::call_stream(stream_id to, std::unique_ptr<any_comman
                                     "the process is draining and takes no new commands; send the "
                                     "command to another one, or here after its restart"}};
     }
-    auto told = co_await deliver(std::move(to), std::move(envelope));
+    auto told = co_await deliver(std::move(to), std::move(kept));
     co_return std::move(told.outcome);
 }
 

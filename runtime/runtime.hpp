@@ -84,8 +84,7 @@ class runtime final : public command_router {
 
     [[nodiscard]] const stream_type* type_of(std::string_view category) const override;
     [[nodiscard]] const erased_performer* performer_of(std::string_view name) const override;
-    [[nodiscard]] awaitable<command_result> deliver(stream_id to,
-                                                    command_envelope envelope) override;
+    [[nodiscard]] awaitable<command_result> deliver(stream_id to, envelope_ptr envelope) override;
 
     /// Runs a command for a caller.
     [[nodiscard]] awaitable<outcome> call_stream(stream_id to, std::unique_ptr<any_command> command,

@@ -4,11 +4,7 @@
 #include "tidemark/core/assert.hpp"
 #include "tidemark/observability/log.hpp"
 
-#include <boost/asio/any_completion_executor.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/prefer.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -39,14 +35,14 @@ shard_runtime::shard_runtime(execution& ex, storage& events, const runtime_optio
 shard_runtime::~shard_runtime() = default;
 
 void shard_runtime::submit(const stream_type& type, const store_options& options,
-                           const stream_id& id, command_envelope envelope) {
+                           const stream_id& id, envelope_ptr envelope) {
     if (gate_.is_closed()) {
-        const auto command = envelope.id;
-        reply(envelope, command_result{outcome{command, error{errc::shutting_down,
-                                                              "the process is draining; send the "
-                                                              "command again after its restart"}},
-                                       {},
-                                       false});
+        const auto command = envelope->id;
+        reply(*envelope, command_result{outcome{command, error{errc::shutting_down,
+                                                               "the process is draining; send the "
+                                                               "command again after its restart"}},
+                                        {},
+                                        false});
         return;
     }
     auto& place = instances_[id];
@@ -57,7 +53,7 @@ void shard_runtime::submit(const stream_type& type, const store_options& options
         busy_.splice(busy_.end(), idle_, place.place);
         place.is_idle = false;
     }
-    if (envelope.deadline != no_deadline) watch_deadlines();
+    if (envelope->deadline != no_deadline) watch_deadlines();
     place.live->submit(std::move(envelope));
 }
 
@@ -129,13 +125,11 @@ void shard_runtime::resized(std::ptrdiff_t bytes) {
 void shard_runtime::reply(command_envelope& envelope, command_result told) {
     if (!envelope.reply) return;
     auto handler = std::move(envelope.reply);
-    const boost::asio::any_completion_executor home =
-        boost::asio::get_associated_executor(handler, on());
     // Never inside this call: the caller may come back at once and find an instance half-way.
-    const auto posting = boost::asio::prefer(home, boost::asio::execution::blocking.never);
-    posting.execute([handler = std::move(handler), told = std::move(told)]() mutable {
-        std::move(handler)(std::move(told));
-    });
+    boost::asio::post(envelope.home,
+                      [handler = std::move(handler), told = std::move(told)]() mutable {
+                          std::move(handler)(std::move(told));
+                      });
 }
 
 void shard_runtime::append(append_request request, instance& who, std::uint64_t ticket) {
@@ -145,7 +139,12 @@ void shard_runtime::append(append_request request, instance& who, std::uint64_t 
 void shard_runtime::gather(append_request request, sender from) {
     gathered_.push_back(std::move(request));
     senders_.push_back(from);
-    if (is_flush_posted_ || batches_ >= options_.batches_max) return;
+    post_flush();
+}
+
+/// Later, so that what this turn of the shard decides leaves in one batch.
+void shard_runtime::post_flush() {
+    if (gathered_.empty() || is_flush_posted_ || batches_ >= options_.batches_max) return;
     is_flush_posted_ = true;
     boost::asio::post(on(), [this] {
         is_flush_posted_ = false;
@@ -164,7 +163,7 @@ void shard_runtime::flush() {
         std::vector<sender> senders{senders_.begin(), last_sender};
         senders_.erase(senders_.begin(), last_sender);
         ++batches_;
-        spawn(sends_, on(), send_batch(std::move(batch), std::move(senders)));
+        spawn_here(sends_, on(), send_batch(std::move(batch), std::move(senders)));
     }
 }
 
@@ -178,7 +177,7 @@ awaitable<void> shard_runtime::send_batch(append_batch batch, std::vector<sender
     for (std::size_t i = 0; i < senders.size(); ++i) {
         senders[i].who->on_outcome(senders[i].ticket, std::move(outcomes[i]), (*batch)[i]);
     }
-    flush();
+    post_flush();
 }
 
 void shard_runtime::append_again(append_request request, instance& who, std::uint64_t ticket,

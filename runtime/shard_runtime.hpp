@@ -48,7 +48,7 @@ class shard_runtime {
 
     /// Hands a command to its stream.
     void submit(const stream_type& type, const store_options& options, const stream_id& id,
-                command_envelope envelope);
+                envelope_ptr envelope);
     /// Nothing is sent to it any more; on its shard. Then `close` returns once all has ended.
     void shut();
     [[nodiscard]] awaitable<void> close();
@@ -110,6 +110,7 @@ class shard_runtime {
                                                                bool with_snapshot);
     [[nodiscard]] awaitable<result<void>> read_snapshot(const instance& who, loaded_stream& into);
     void gather(append_request request, sender from);
+    void post_flush();
     void flush();
     [[nodiscard]] awaitable<void> send_batch(append_batch batch, std::vector<sender> senders);
     [[nodiscard]] awaitable<void> send_later(append_request request, sender from, duration pause);
