@@ -10,8 +10,35 @@
 
 #include <benchmark/benchmark.h>
 
+#include <atomic>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <string>
+
+namespace {
+
+/// Allocations of the whole process; relaxed, because only differences over many calls matter.
+std::atomic<std::uint64_t> allocations{0};
+
+}  // namespace
+
+// Counted in place of the library's own: what a command allocates is bounded by a goal.
+void* operator new(std::size_t size) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    if (void* got = std::malloc(size == 0 ? 1 : size)) return got;
+    throw std::bad_alloc{};
+}
+void* operator new(std::size_t size, std::align_val_t align) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    const auto step = static_cast<std::size_t>(align);
+    if (void* got = std::aligned_alloc(step, (size + step - 1) / step * step)) return got;
+    throw std::bad_alloc{};
+}
+void operator delete(void* kept) noexcept { std::free(kept); }
+void operator delete(void* kept, std::size_t) noexcept { std::free(kept); }
+void operator delete(void* kept, std::align_val_t) noexcept { std::free(kept); }
+void operator delete(void* kept, std::size_t, std::align_val_t) noexcept { std::free(kept); }
 
 namespace {
 
@@ -51,10 +78,14 @@ void execute(benchmark::State& state) {
     world w{static_cast<std::size_t>(state.range(0))};
     constexpr std::uint64_t calls = 20'000;
     auto once = [&w](std::uint64_t client) { return w.deposit(client); };
+    const auto before = allocations.load();
     for (auto _ : state) {
         bench::closed_loop(w.io, static_cast<std::uint64_t>(state.range(1)), calls, once);
     }
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
+    const auto done = state.iterations() * static_cast<std::int64_t>(calls);
+    state.SetItemsProcessed(done);
+    state.counters["allocations"] =
+        static_cast<double>(allocations.load() - before) / static_cast<double>(done);
 }
 BENCHMARK(execute)->Name("execute/in_shard")->Args({1, 1})->UseRealTime()->Iterations(10);
 BENCHMARK(execute)->Name("execute/in_shard_16")->Args({1, 16})->UseRealTime()->Iterations(10);
@@ -77,8 +108,12 @@ void append_alone(benchmark::State& state) {
         }
     };
     auto once = [&](std::uint64_t) { return appender::once(io, events); };
+    const auto before = allocations.load();
     for (auto _ : state) bench::closed_loop(io, 1, calls, once);
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
+    const auto done = state.iterations() * static_cast<std::int64_t>(calls);
+    state.SetItemsProcessed(done);
+    state.counters["allocations"] =
+        static_cast<double>(allocations.load() - before) / static_cast<double>(done);
 }
 BENCHMARK(append_alone)->Name("execute/in_shard/limit")->UseRealTime()->Iterations(10);
 

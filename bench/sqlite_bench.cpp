@@ -46,7 +46,7 @@ struct world {
     tidemark::memory_event_bus bus;
     std::unique_ptr<tidemark::runtime> runtime;
 
-    world() {
+    explicit world(std::size_t shards = 0) : io{{.shards = shards}} {
         tidemark::sqlite_options options;
         options.path = where.file("bench.db");
         events = tidemark::sqlite_storage::open(io.clock(), options).value();
@@ -66,8 +66,9 @@ struct world {
 };
 
 void execute(benchmark::State& state) {
-    world w;
     const auto clients = static_cast<std::uint64_t>(state.range(0));
+    // One client is one thread's work: it is held against a bare insert on one thread.
+    world w{clients == 1 ? 1U : 0U};
     const auto calls = clients == 1 ? 1'000U : 20'000U;
     auto once = [&w](std::uint64_t) { return w.open(); };
     for (auto _ : state) bench::closed_loop(w.io, clients, calls, once);
