@@ -1,6 +1,7 @@
 #include "tidemark/async/gate.hpp"
 
 #include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
 #include "tidemark/async/simulated_execution.hpp"
 #include "tidemark/async/spawn.hpp"
 
