@@ -65,12 +65,16 @@ void add(http::router& to, http::method m, const char* pattern, const admin_ref&
 struct operator_change {
     audit_entry who;
     bool is_dry_run = false;
+    /// Sagas: the step was undone by other means; go on behind it.
+    bool is_skip = false;
 };
+/// Whether the body may also say `skip`.
+enum class skip_member : std::uint8_t { unknown, allowed };
 /// The change a body asks for, or why it is refused. Demands the header `Tidemark-Admin: 1`, which
 /// a browser does not send to another origin without asking there first: it keeps out forms of
 /// other sites.
-[[nodiscard]] std::variant<operator_change, http::problem> parse_change(const http::request& r,
-                                                                        bool needs_reason);
+[[nodiscard]] std::variant<operator_change, http::problem> parse_change(
+    const http::request& r, bool needs_reason, skip_member skip = skip_member::unknown);
 
 /// The projections as a JSON array, and the relays.
 [[nodiscard]] awaitable<result<std::string>> projections_json(admin_ref from);
@@ -93,6 +97,7 @@ void add_live_route(http::router& routes, const admin_ref& from);
 void add_dead_letter_routes(http::router& routes, const admin_ref& from);
 void add_projection_routes(http::router& routes, const admin_ref& from);
 void add_saga_routes(http::router& routes, const admin_ref& from);
+void add_saga_resume_route(http::router& routes, const admin_ref& from);
 void add_verify_route(http::router& routes, const admin_ref& from);
 
 }  // namespace tidemark::cli

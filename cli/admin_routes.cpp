@@ -103,8 +103,8 @@ void add(http::router& to, http::method m, const char* pattern, const admin_ref&
     to.add(m, pattern, [from, run](http::request r) { return run(from, std::move(r)); });
 }
 
-std::variant<operator_change, http::problem> parse_change(const http::request& r,
-                                                          bool needs_reason) {
+std::variant<operator_change, http::problem> parse_change(const http::request& r, bool needs_reason,
+                                                          skip_member skip) {
     if (r.headers.find("Tidemark-Admin") != std::string_view{"1"}) {
         return http::make_problem("admin_header_required", "send the header Tidemark-Admin: 1");
     }
@@ -123,11 +123,15 @@ std::variant<operator_change, http::problem> parse_change(const http::request& r
             out.who.reason = {text->data(), text->size()};
         } else if (name == "dry_run" && value.is_bool()) {
             out.is_dry_run = value.get_bool();
+        } else if (name == "skip" && skip == skip_member::allowed && value.is_bool()) {
+            out.is_skip = value.get_bool();
         } else {
+            const auto* const flags =
+                skip == skip_member::allowed ? "dry_run and skip (booleans)" : "dry_run (boolean)";
             return http::make_problem("malformed_payload",
-                                      "the body takes actor, reason (texts) and dry_run "
-                                      "(boolean), got \"" +
-                                          std::string{name} + "\"");
+                                      "the body takes actor, reason (texts) and " +
+                                          std::string{flags} + ", got \"" + std::string{name} +
+                                          "\"");
         }
     }
     if (out.who.actor.empty())
@@ -161,6 +165,7 @@ void add_admin_routes(http::router& routes, const admin_source& from) {
     add_dead_letter_routes(routes, shared);
     add_projection_routes(routes, shared);
     add_saga_routes(routes, shared);
+    add_saga_resume_route(routes, shared);
     add_verify_route(routes, shared);
     add(routes, http::method::get, "/admin/v1/commands/{scope}/{id}", shared, find_command);
     add(routes, http::method::get, "/admin/v1/config", shared, list_config);

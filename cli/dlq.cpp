@@ -1,8 +1,6 @@
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/session.hpp"
 
-#include <pwd.h>
-#include <unistd.h>
 #include <CLI/App.hpp>
 
 #include <memory>
@@ -23,13 +21,6 @@ struct dlq_options {
     bool is_all = false;
     bool is_dry_run = false;
 };
-
-/// Who is doing it, for the audit: the login name unless --actor says otherwise.
-std::string actor_of(const dlq_options& o) {
-    if (!o.actor.empty()) return o.actor;
-    const auto* const user = ::getpwuid(::getuid());
-    return user != nullptr ? user->pw_name : "uid " + std::to_string(::getuid());
-}
 
 connection::listing letters(session& in, const dlq_options& o, access wanted) {
     return in.connect(wanted).list("/admin/v1/dead-letters",
@@ -71,7 +62,7 @@ exit_code show_letter(session& in, const dlq_options& o) {
 
 json::value replay_one(session& in, const dlq_options& o, const std::string& effect) {
     json::object body;
-    body["actor"] = actor_of(o);
+    body["actor"] = actor_or_login(o.actor);
     body["reason"] = o.reason;
     body["dry_run"] = o.is_dry_run;
     return in.connect(access::change)
@@ -112,7 +103,7 @@ exit_code replay(session& in, const dlq_options& o) {
 exit_code drop(session& in, const dlq_options& o) {
     const auto out = in.out();
     json::object body;
-    body["actor"] = actor_of(o);
+    body["actor"] = actor_or_login(o.actor);
     body["reason"] = o.reason;
     const auto answered = in.connect(access::change)
                               .post("/admin/v1/dead-letters" + segment(o.effect) + "/drop", body);

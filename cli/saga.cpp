@@ -14,7 +14,11 @@ struct saga_options {
     std::string stream;
     std::string state;
     std::string saga;
+    std::string reason;
+    std::string actor;
     std::size_t limit = 100;
+    bool is_dry_run = false;
+    bool is_skip = false;
 };
 
 std::string age_of(const json::value& item) {
@@ -84,6 +88,38 @@ exit_code show_saga(session& in, const saga_options& o) {
     return exit_code::ok;
 }
 
+exit_code resume_saga(session& in, const saga_options& o) {
+    const auto out = in.out();
+    json::object body;
+    body["actor"] = actor_or_login(o.actor);
+    body["reason"] = o.reason;
+    body["dry_run"] = o.is_dry_run;
+    body["skip"] = o.is_skip;
+    const auto answered =
+        in.connect(access::live).post("/admin/v1/sagas" + segment(o.stream) + "/resume", body);
+    out.json(answered);
+    const auto& steps = list_in(answered, "would_resume");
+    out.line((o.is_dry_run ? "would resume " : "resumed ") + cell(answered, "stream") +
+             ", which is " + cell(answered, "state"));
+    for (const auto& step : steps) {
+        out.line(std::string{o.is_skip ? "  passes over " : "  sends again "} + cell(step, "undo") +
+                 " to " + cell(step, "target") + "  (step " + cell(step, "index") + ", " +
+                 cell(step, "state") + ")");
+    }
+    if (steps.empty()) out.line("  no step waits for an operator");
+    return exit_code::ok;
+}
+
+void add_resume(CLI::App& noun, session& in, const std::shared_ptr<saga_options>& o) {
+    auto& resume = *noun.add_subcommand("resume", "let a stuck saga go on: send its undo again");
+    resume.add_option("STREAM", o->stream, "category-id")->required();
+    resume.add_option("--reason", o->reason, "kept in the saga and the log")->required();
+    resume.add_option("--actor", o->actor, "kept with it; your login name if not given");
+    resume.add_flag("--skip", o->is_skip, "the step was undone by other means: go on behind it");
+    resume.add_flag("--dry-run", o->is_dry_run, "only say what would be sent");
+    on_run(resume, in, [&in, o] { return resume_saga(in, *o); });
+}
+
 }  // namespace
 
 void add_saga(CLI::App& tool, session& in) {
@@ -99,6 +135,7 @@ void add_saga(CLI::App& tool, session& in) {
     auto& show = *noun.add_subcommand("show", "print steps, timers and timeline of a saga");
     show.add_option("STREAM", o->stream, "category-id")->required();
     on_run(show, in, [&in, o] { return show_saga(in, *o); });
+    add_resume(noun, in, o);
 }
 
 }  // namespace tidemark::cli

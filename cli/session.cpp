@@ -2,6 +2,7 @@
 
 #include "tidemark/cli/failure.hpp"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -57,6 +58,12 @@ connection& session::connect(access wanted) {
         out().remark((connection_->is_live() ? "speaking to " : "reading ") + connection_->place());
     }
     return *connection_;
+}
+
+std::string actor_or_login(const std::string& given) {
+    if (!given.empty()) return given;
+    const auto* const user = ::getpwuid(::getuid());
+    return user != nullptr ? user->pw_name : "uid " + std::to_string(::getuid());
 }
 
 }  // namespace tidemark::cli

@@ -55,6 +55,9 @@ class session {
     std::unique_ptr<connection> connection_;
 };
 
+/// Who does it, for the audit: `given`, or the login name if that is empty.
+[[nodiscard]] std::string actor_or_login(const std::string& given);
+
 /// Gives `verb` what it does: called after parsing if `verb` was the one chosen.
 void on_run(CLI::App& verb, session& in, std::function<exit_code()> run);
 

@@ -294,6 +294,21 @@ test("saga: from the list to its steps, its timeline and a stream it wrote to", 
   assert_clean();
 });
 
+test("saga: a stuck one shows the commands that let it go on, and only a stuck one", async () => {
+  const { items } = await fetch_json("/admin/v1/sagas?limit=1");
+  const { stream } = items[0];
+  const path = `/admin/v1/sagas/${encodeURIComponent(stream)}`;
+  await open(`#/sagas/${stream}`);
+  await page.locator(".saga-step").first().waitFor();
+  assert.equal(await page.locator(".command").count(), 0);
+  const saga = { ...(await fetch_json(path)), state: "stuck" };
+  await page.route(admin + path, (route) => route.fulfill({ json: saga }));
+  await page.getByText(`saga resume ${stream} --reason 'cause fixed'`).waitFor();
+  assert.equal(await page.locator(".command").count(), 3);
+  await page.unroute(admin + path);
+  assert_clean();
+});
+
 test("dead letters: the page tells what the store holds, and how to replay it", async () => {
   const { items } = await fetch_json("/admin/v1/dead-letters");
   await open("#/dead-letters");

@@ -54,3 +54,26 @@ export function letter_commands(origin, effect) {
     },
   ];
 }
+
+/** How a stuck saga is let go on, the harmless command first. */
+export function saga_commands(origin, stream) {
+  const path = `/admin/v1/sagas/${encodeURIComponent(stream)}/resume`;
+  const because = (reason, more) => ({ actor: "operator", reason, ...more });
+  return [
+    {
+      title: "See what would be sent, changing nothing",
+      cli: cli(origin, "saga", "resume", stream, "--reason", "check first", "--dry-run"),
+      curl: curl_post(origin, path, because("check first", { dry_run: true })),
+    },
+    {
+      title: "Send the refused undo again, once its cause is mended",
+      cli: cli(origin, "saga", "resume", stream, "--reason", "cause fixed"),
+      curl: curl_post(origin, path, because("cause fixed")),
+    },
+    {
+      title: "Go on behind it, once the step is undone by hand",
+      cli: cli(origin, "saga", "resume", stream, "--skip", "--reason", "undone by hand"),
+      curl: curl_post(origin, path, because("undone by hand", { skip: true })),
+    },
+  ];
+}

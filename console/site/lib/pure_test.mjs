@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { backoff } from "./backoff.mjs";
-import { cli, curl_post, letter_commands, quote } from "./command_line.mjs";
+import { cli, curl_post, letter_commands, quote, saga_commands } from "./command_line.mjs";
 import { compile_filter, saga_subject } from "./event_filter.mjs";
 import { parse, print } from "./exact_json.mjs";
 import {
@@ -207,6 +207,16 @@ test("command line: looking and trying come first, a drop gives a reason", () =>
   assert.match(dry.curl, /order-1%2F2%2F0\/replay .*"dry_run":true/);
   assert.match(replay.curl, /"dry_run":false/);
   assert.match(drop.cli, /--reason /);
+});
+
+test("command line: a stuck saga is tried first, then resumed or skipped, with a reason", () => {
+  const [dry, again, skip] = saga_commands("http://127.0.0.1:8081", "transfer-1");
+  assert.equal(dry.cli, "tidemark saga resume transfer-1 --reason 'check first' --dry-run");
+  assert.match(dry.curl, /sagas\/transfer-1\/resume .*"dry_run":true/);
+  assert.doesNotMatch(again.cli, /--skip|--dry-run/);
+  assert.match(again.curl, /"reason":"cause fixed"\}/);
+  assert.match(skip.cli, /--skip --reason /);
+  assert.match(skip.curl, /"skip":true/);
 });
 
 test("sparkline: the newest value is at the right edge and no value leaves the box", () => {

@@ -75,6 +75,22 @@ export function copy_button(label, text) {
   return button;
 }
 
+/** One command an operator may paste into a shell, and what it does. */
+export function command_item({ title, cli, curl }) {
+  return h(
+    "div",
+    { class: "command" },
+    h(
+      "div",
+      { class: "command-head" },
+      h("strong", {}, title),
+      copy_button("Copy as CLI", cli),
+      copy_button("Copy as curl", curl),
+    ),
+    h("code", { class: "line" }, cli),
+  );
+}
+
 /** Name and value pairs. Rows whose value is null are left out. */
 export function facts(rows) {
   return h(

@@ -8,7 +8,7 @@ import { start_poll } from "../lib/poll.mjs";
 import { letter_hash, replace_query } from "../lib/router.mjs";
 import { make_table } from "../lib/table.mjs";
 import {
-  copy_button,
+  command_item,
   empty_note,
   facts,
   json_block,
@@ -190,18 +190,3 @@ function letter_parts(letter) {
 /** A request goes to a performer, which has no stream. */
 const target_node = (letter) =>
   letter.kind === "request" ? mono(letter.target) : stream_link(letter.target);
-
-function command_item({ title, cli, curl }) {
-  return h(
-    "div",
-    { class: "command" },
-    h(
-      "div",
-      { class: "command-head" },
-      h("strong", {}, title),
-      copy_button("Copy as CLI", cli),
-      copy_button("Copy as curl", curl),
-    ),
-    h("code", { class: "line" }, cli),
-  );
-}

@@ -1,7 +1,7 @@
 // One saga: its steps and how far each of them is, the way back, the timeline, the timers.
 
 import { read } from "../lib/api.mjs";
-import { cli, curl_get } from "../lib/command_line.mjs";
+import { cli, curl_get, saga_commands } from "../lib/command_line.mjs";
 import { fill, h, moment } from "../lib/dom.mjs";
 import { print } from "../lib/exact_json.mjs";
 import { duration, shorten_ids } from "../lib/format.mjs";
@@ -10,6 +10,7 @@ import { stream_hash } from "../lib/router.mjs";
 import { make_table } from "../lib/table.mjs";
 import { state_tree } from "../lib/tree.mjs";
 import {
+  command_item,
   copy_button,
   empty_note,
   facts,
@@ -85,6 +86,7 @@ export function saga_page({ route, signal }) {
 function saga_parts(saga) {
   return [
     summary(saga),
+    saga.state === "stuck" && panel("What an operator can do", {}, way_on(saga)),
     h(
       "div",
       { class: "columns" },
@@ -118,6 +120,20 @@ function summary(saga) {
       duration(seconds_between(saga.started_at, saga.updated_at)),
     ),
     h("a", { class: "button", href: stream_hash(saga.stream) }, "Versions of its stream"),
+  );
+}
+
+function way_on(saga) {
+  return h(
+    "div",
+    { class: "pad stack" },
+    h(
+      "p",
+      { class: "muted" },
+      "An undo was refused. This console only reads: mend what refuses it, then paste a command ",
+      "into a shell, with the real reason in it.",
+    ),
+    saga_commands(location.origin, saga.stream).map(command_item),
   );
 }
 
