@@ -5,12 +5,21 @@
 #include "tidemark/async/run.hpp"
 #include "tidemark/async/spawn.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
 namespace bench {
+
+/// `full` calls, or a hundredth of them where `TIDEMARK_BENCH_SHORT` is set: a run that shows that
+/// the benchmark works and whose figures mean nothing.
+[[nodiscard]] inline std::uint64_t calls_of(std::uint64_t full) {
+    return std::getenv("TIDEMARK_BENCH_SHORT") == nullptr ? full
+                                                          : std::max<std::uint64_t>(full / 100, 1);
+}
 
 /// Calls `once(client)` from `clients` coroutines, each again as soon as it has its answer, until
 /// `total` calls are done. `Once` yields awaitable<void>. Blocks; not on a shard.

@@ -181,7 +181,7 @@ void decode_event(benchmark::State& state) {
     }
     finish(state);
 }
-BENCHMARK(decode_event);
+BENCHMARK(decode_event)->Name("codec/decode");
 
 void decode_by_tree(benchmark::State& state) {
     const auto text = payload();
@@ -193,7 +193,7 @@ void decode_by_tree(benchmark::State& state) {
     }
     finish(state);
 }
-BENCHMARK(decode_by_tree);
+BENCHMARK(decode_by_tree)->Name("codec/decode/tree");
 
 void decode_limit(benchmark::State& state) {
     const auto text = payload();
@@ -206,7 +206,7 @@ void decode_limit(benchmark::State& state) {
     }
     finish(state);
 }
-BENCHMARK(decode_limit);
+BENCHMARK(decode_limit)->Name("codec/decode/limit");
 
 void encode_event(benchmark::State& state) {
     const order::event event = example();
@@ -216,7 +216,7 @@ void encode_event(benchmark::State& state) {
     }
     finish(state);
 }
-BENCHMARK(encode_event);
+BENCHMARK(encode_event)->Name("codec/encode");
 
 void encode_by_tree(benchmark::State& state) {
     const auto event = plain_example();
@@ -228,7 +228,7 @@ void encode_by_tree(benchmark::State& state) {
     }
     finish(state);
 }
-BENCHMARK(encode_by_tree);
+BENCHMARK(encode_by_tree)->Name("codec/encode/tree");
 
 void encode_limit(benchmark::State& state) {
     const auto event = plain_example();
@@ -241,7 +241,7 @@ void encode_limit(benchmark::State& state) {
     }
     finish(state);
 }
-BENCHMARK(encode_limit);
+BENCHMARK(encode_limit)->Name("codec/encode/limit");
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 """Runs the benchmarks, prints each figure beside its limit and its goal, writes JSON.
 
     bench/run.py --build build/bench [NAME…]      NAME: codec, reduce, runtime, sqlite, start
+    bench/run.py --build build/bench --docs       also renews the table of docs/performance.md
 
 Figures are the median of several repetitions in one run; compare ratios, not digits: machines are
 noisy. The result is written to BUILD/results.json with commit, machine and date."""
@@ -25,7 +26,7 @@ PROGRAMS = ("codec", "reduce", "runtime", "sqlite")
 GOALS = {
     "reduce/deposit": (None, "ns", "<=", 20, "decide + evolve"),
     "execute/in_shard": (None, "ns", "<=", 1000, "one command on its shard"),
-    "execute/across_threads": (None, "ns", "<=", 3000, "one command across threads"),
+    "execute/across_threads_16": (None, "ns", "<=", 3000, "one command across threads, 16 clients"),
     "sqlite/W1_C1": ("sqlite/W1/floor", "x", ">=", 0.8, "bare WAL/FULL insert"),
     "sqlite/W1_C128": ("sqlite/W1/floor", "x", ">=", 5, "bare WAL/FULL insert"),
     "sqlite/W5_stream": (None, "/s", ">=", 500_000, "events of one stream into state"),
@@ -108,7 +109,8 @@ def judged(name, figures):
     return value, unit, f"{sign} {goal:g} {unit} ({what})", "yes" if is_met else "NO"
 
 
-def table(figures):
+def lines_of(figures):
+    """The table: a heading, then a line a row, as texts."""
     lines = [("benchmark", "per item", "rate", "of its limit", "goal", "met")]
     for name, value in figures.items():
         seen, unit, goal, is_met = judged(name, figures)
@@ -119,16 +121,38 @@ def table(figures):
         if name.startswith("start/"):
             lines.append((name, f"{value:.3f} {unit}", "", "", goal, is_met))
         else:
-            lines.append((name, f"{value:,.0f} ns", f"{1e9 / value:,.0f}/s", ratio, goal, is_met))
+            digits = 1 if value < 100 else 0
+            lines.append((name, f"{value:,.{digits}f} ns", f"{1e9 / value:,.0f}/s", ratio, goal,
+                          is_met))
+    return lines
+
+
+def print_table(lines):
     widths = [max(len(line[i]) for line in lines) for i in range(6)]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+def renew_page(page, lines, result):
+    """Replaces what stands between the marks of docs/performance.md."""
+    begin, end = "<!-- measured: begin -->\n", "<!-- measured: end -->"
+    text = page.read_text()
+    if begin not in text or end not in text:
+        sys.exit(f"bench: {page} has no marks {begin.strip()} and {end}")
+    rows = ["| " + " | ".join(line) + " |" for line in lines]
+    rows.insert(1, "|---|--:|--:|--:|---|---|")
+    head = (f"`./dev bench`, commit {result['commit']}, {result['date']}, {result['machine']}:\n\n")
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    page.write_text(before + begin + head + "\n".join(rows) + "\n" + end + after)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--docs", action="store_true",
+                        help="renew the table of docs/performance.md; needs a whole run")
     parser.add_argument("names", nargs="*", help="codec, reduce, runtime, sqlite, start")
     given = parser.parse_args()
     wanted = given.names or [*PROGRAMS, "start"]
@@ -136,6 +160,8 @@ def main():
     if unknown:
         known = ", ".join((*PROGRAMS, "start"))
         sys.exit(f"bench: no benchmark {', '.join(unknown)}; there are {known}")
+    if given.docs and given.names:
+        sys.exit("bench: the table of docs/performance.md is of one whole run; name none")
     figures = {}
     for name in wanted:
         print(f"bench: {name} …", file=sys.stderr, flush=True)
@@ -143,7 +169,8 @@ def main():
             figures |= measure_start(given.build / "examples" / "shop")
         else:
             figures |= run_program(given.build / "bench" / f"{name}_bench", given.repetitions)
-    table(figures)
+    lines = lines_of(figures)
+    print_table(lines)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,
                             capture_output=True, check=False).stdout.strip()
     result = {"commit": commit, "machine": f"{os.cpu_count()} cores, {platform.platform()}",
@@ -151,6 +178,8 @@ def main():
     target = given.build / "results.json"
     target.write_text(json.dumps(result, indent=2) + "\n")
     print(f"written to {target}")
+    if given.docs:
+        renew_page(ROOT / "docs" / "performance.md", lines, result)
 
 
 if __name__ == "__main__":

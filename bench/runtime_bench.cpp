@@ -9,6 +9,8 @@
 #include "tidemark/runtime/runtime.hpp"
 
 #include <benchmark/benchmark.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
 #include <cstdlib>
@@ -76,7 +78,7 @@ struct world {
 /// `state.range(0)` shards, `state.range(1)` clients.
 void execute(benchmark::State& state) {
     world w{static_cast<std::size_t>(state.range(0))};
-    constexpr std::uint64_t calls = 20'000;
+    const auto calls = bench::calls_of(20'000);
     auto once = [&w](std::uint64_t client) { return w.deposit(client); };
     const auto before = allocations.load();
     for (auto _ : state) {
@@ -95,7 +97,7 @@ BENCHMARK(execute)->Name("execute/across_threads_16")->Args({2, 16})->UseRealTim
 void append_alone(benchmark::State& state) {
     tidemark::io io{{.shards = 1}};
     tidemark::memory_storage events{io.clock()};
-    constexpr std::uint64_t calls = 20'000;
+    const auto calls = bench::calls_of(20'000);
     struct appender {
         static tidemark::awaitable<void> once(tidemark::io& io, tidemark::memory_storage& events) {
             tidemark::append_request request;
@@ -116,6 +118,24 @@ void append_alone(benchmark::State& state) {
         static_cast<double>(allocations.load() - before) / static_cast<double>(done);
 }
 BENCHMARK(append_alone)->Name("execute/in_shard/limit")->UseRealTime()->Iterations(10);
+
+/// To another shard and back: two hops, what a command from elsewhere pays besides itself.
+void hop(benchmark::State& state) {
+    tidemark::io io{{.shards = 2}};
+    const auto calls = bench::calls_of(20'000);
+    struct walker {
+        static tidemark::awaitable<void> there() { co_return; }
+        static tidemark::awaitable<void> once(tidemark::io& io) {
+            co_await boost::asio::co_spawn(io.shard(1), there(), boost::asio::use_awaitable);
+        }
+    };
+    auto once = [&](std::uint64_t) { return walker::once(io); };
+    const auto clients = static_cast<std::uint64_t>(state.range(0));
+    for (auto _ : state) bench::closed_loop(io, clients, calls, once);
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
+}
+BENCHMARK(hop)->Name("execute/across_threads/limit")->Arg(1)->UseRealTime()->Iterations(10);
+BENCHMARK(hop)->Name("execute/across_threads_16/limit")->Arg(16)->UseRealTime()->Iterations(10);
 
 }  // namespace
 

@@ -69,7 +69,7 @@ void execute(benchmark::State& state) {
     const auto clients = static_cast<std::uint64_t>(state.range(0));
     // One client is one thread's work: it is held against a bare insert on one thread.
     world w{clients == 1 ? 1U : 0U};
-    const auto calls = clients == 1 ? 1'000U : 20'000U;
+    const auto calls = bench::calls_of(clients == 1 ? 1'000 : 20'000);
     auto once = [&w](std::uint64_t) { return w.open(); };
     for (auto _ : state) bench::closed_loop(w.io, clients, calls, once);
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
@@ -121,14 +121,16 @@ const std::string a_payload =
 void bare_insert(benchmark::State& state) {
     bare_file file;
     std::int64_t n = 0;
+    const auto calls = bench::calls_of(1'000);
     for (auto _ : state) {
-        for (int i = 0; i < 1'000; ++i) file.add("account-" + std::to_string(++n), 1, a_payload);
+        for (std::uint64_t i = 0; i < calls; ++i)
+            file.add("account-" + std::to_string(++n), 1, a_payload);
     }
-    state.SetItemsProcessed(state.iterations() * 1'000);
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
 }
 BENCHMARK(bare_insert)->Name("sqlite/W1/floor")->UseRealTime()->Iterations(3);
 
-constexpr std::uint64_t replay_events = 10'000;
+const std::uint64_t replay_events = bench::calls_of(10'000);
 
 tidemark::awaitable<void> deposit_one(tidemark::store<account> to, account_id who) {
     const money amount{1};

@@ -35,7 +35,7 @@ class Build:
 
 # Tests want short builds and honest stack traces: -O1 and line tables, not a debugger's fill.
 QUICK = ("--buildtype=plain", "-Doptimization=1", "-Dcpp_args=-g1")
-CLANG = Build("clang", options=QUICK)
+CLANG = Build("clang", options=QUICK + ("-Dbenchmarks=enabled",))
 GCC = Build("gcc", ("gcc", "g++"), QUICK)
 ASAN = Build(
     "asan",

@@ -8,7 +8,7 @@ from tiers.builds import run_suite
 
 # BUILD stands for the packages that every build needs; `dev` knows them.
 CLANG_PACKAGES = ("BUILD", "clang-19", "lld-19", "libclang-rt-19-dev", "llvm-19", "ccache",
-                  "doctest-dev",
+                  "doctest-dev", "libbenchmark-dev",
                   "librapidcheck-dev")
 GCC_PACKAGES = ("BUILD", "g++", "lld-19", "ccache", "doctest-dev", "librapidcheck-dev")
 
