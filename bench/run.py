@@ -30,13 +30,14 @@ GOALS = {
     "sqlite/W1_C1": ("sqlite/W1/floor", "x", ">=", 0.8, "bare WAL/FULL insert"),
     "sqlite/W1_C128": ("sqlite/W1/floor", "x", ">=", 5, "bare WAL/FULL insert"),
     "sqlite/W5_stream": (None, "/s", ">=", 500_000, "events of one stream into state"),
+    "execute/in_shard/allocations": (None, "", "<=", 14, "allocations of one command"),
     "start/first_answer": (None, "s", "<=", 0.3, "process start to first answer"),
     "start/resident_idle": (None, "MiB", "<=", 30, "resident memory when idle"),
 }
 
 
 def run_program(path, repetitions):
-    """Benchmark name → (median ns of one item, items per second)."""
+    """Benchmark name → median ns of one item; name/allocations → how many one item makes."""
     out = subprocess.run(
         [path, "--benchmark_format=json", f"--benchmark_repetitions={repetitions}",
          "--benchmark_report_aggregates_only=false"],
@@ -50,6 +51,8 @@ def run_program(path, repetitions):
         per_second = one.get("items_per_second")
         ns = 1e9 / per_second if per_second else one["real_time"]
         rows.setdefault("/".join(parts), []).append(ns)
+        if "allocations" in one:
+            rows.setdefault("/".join([*parts, "allocations"]), []).append(one["allocations"])
     return {name: statistics.median(values) for name, values in rows.items()}
 
 
@@ -106,7 +109,7 @@ def judged(name, figures):
     else:
         value = figures[name]
     is_met = value <= goal if sign == "<=" else value >= goal
-    return value, unit, f"{sign} {goal:g} {unit} ({what})", "yes" if is_met else "NO"
+    return value, unit, f"{sign} {goal:g} {unit}".rstrip() + f" ({what})", "yes" if is_met else "NO"
 
 
 def lines_of(figures):
@@ -120,6 +123,8 @@ def lines_of(figures):
             ratio = f"{seen:.2f} x"
         if name.startswith("start/"):
             lines.append((name, f"{value:.3f} {unit}", "", "", goal, is_met))
+        elif name.endswith("/allocations"):
+            lines.append((name, f"{value:.1f}", "", "", goal, is_met))
         else:
             digits = 1 if value < 100 else 0
             lines.append((name, f"{value:,.{digits}f} ns", f"{1e9 / value:,.0f}/s", ratio, goal,
