@@ -58,6 +58,14 @@ std::string bus_json(const admin_state& from) {
         .end();
 }
 
+std::string listeners_json(const admin_state& from) {
+    const auto& at = from.source;
+    return object_writer{}
+        .text_or_null("api", at.api_url ? at.api_url() : "")
+        .text_or_null("admin", at.admin_url ? at.admin_url() : "")
+        .end();
+}
+
 std::string append_json(const admin_state& from) {
     const auto took =
         from.app().metrics().event_append_duration.with({from.events().kind(), "committed"});
@@ -120,13 +128,13 @@ std::string attention_json(const admin_state& from, const overview& seen) {
     }
     if (seen.sagas.stuck != 0) {
         out.add("critical", std::to_string(seen.sagas.stuck) + " sagas are stuck",
-                "an undo was refused; they wait for an operator", "tidemark saga ls --state stuck",
-                "#/sagas");
+                "an undo was refused; they wait for an operator",
+                from.source.program + " saga ls --state stuck", "#/sagas");
     }
     if (seen.dead_letters != 0) {
         out.add("warning", std::to_string(seen.dead_letters) + " dead letters",
                 "effects that are out of attempts, and those behind them",
-                "tidemark dlq ls, then dlq replay or dlq drop", "#/dead-letters");
+                from.source.program + " dlq ls, then dlq replay or dlq drop", "#/dead-letters");
     }
     for (const auto& r : from.app().relays()) {
         if (r.phase != relay_fsm::phase::parked) continue;
@@ -173,6 +181,8 @@ awaitable<http::response> show_overview(admin_ref from, http::request) {
     object_writer out;
     out.text("version", from->source.version)
         .text("mode", from->source.mode)
+        .text("program", from->source.program)
+        .trusted("listeners", listeners_json(*from))
         .real("uptime_seconds", up.count())
         .trusted("store", store_json(seen->store))
         .trusted("bus", bus_json(*from))

@@ -4,6 +4,7 @@
 #include "tidemark/runtime/runtime.hpp"
 #include "tidemark/runtime/settings.hpp"
 
+#include <functional>
 #include <string>
 
 namespace tidemark::cli {
@@ -17,6 +18,11 @@ struct admin_source {
     /// "development", "production", or "offline": a file that no process serves, seen by the
     /// command line through the same routes. Offline nothing runs: projections cannot be rebuilt.
     std::string mode = "development";
+    /// What an operator types to reach it, for remedies that are commands.
+    std::string program = "tidemark";
+    /// Where its listeners really are; null: nowhere. Called while requests are answered.
+    std::function<std::string()> api_url;
+    std::function<std::string()> admin_url;
 };
 
 /// Adds every route under `/admin/v1`. Lists are paged: at most 500 items a page.

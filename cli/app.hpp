@@ -27,6 +27,10 @@ struct demo_target {
 struct app {
     /// "shop".
     std::string name = "tidemark";
+    /// What the user typed to run it, for remedies that are commands: `main` takes it from its
+    /// arguments. Empty: the name.
+    std::string program;
+    [[nodiscard]] const std::string& called() const { return program.empty() ? name : program; }
     std::string version = "0.1.0";
     /// One line for `--help`.
     std::string summary = "event-sourced aggregates and sagas";

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace tidemark::cli {
@@ -54,17 +55,22 @@ std::string try_bind(const std::string& address, std::int64_t port) {
     return why;
 }
 
-finding check_port(const settings& values, const char* name, bool is_ours) {
+/// A listener of this configuration: whether it could be opened.
+finding check_port(const settings& values, const char* name) {
     finding out{name, true, "", ""};
     const auto port = values.integer(name);
-    const auto why = is_ours || port == 0 ? "" : try_bind(values.text("http.address"), port);
+    const auto why = port == 0 ? "" : try_bind(values.text("http.address"), port);
     out.is_ok = why.empty();
     out.seen = values.text("http.address") + ":" + std::to_string(port) + " " +
-               (is_ours       ? "served by a running process"
-                : why.empty() ? "is free"
-                              : why);
+               (why.empty() ? "is free" : why);
     out.fix = "stop what listens there, or --set " + std::string{name} + "=0 for a free port";
     return out;
+}
+
+/// A listener of the process that was asked: where it really is, whatever the configuration of
+/// this command says.
+finding served_port(const char* name, const std::string& url) {
+    return {name, true, url.empty() ? "served by the process asked" : "served at " + url, ""};
 }
 
 finding check_disk(const settings& values) {
@@ -96,8 +102,14 @@ finding check_files() {
     return out;
 }
 
+/// The running process that was asked, if one was: where its listeners are.
+struct asked_process {
+    std::string api;
+    std::string admin;
+};
+
 /// The store answers: through the process that serves it, or opened for reading.
-finding check_store(session& in, bool& is_live) {
+finding check_store(session& in, std::optional<asked_process>& process) {
     finding out{"store", true, "", ""};
     const auto path = sqlite_path(in.values());
     if (in.url.empty() && !path.empty() && !std::filesystem::exists(path) &&
@@ -107,8 +119,14 @@ finding check_store(session& in, bool& is_live) {
     }
     try {
         auto& to = in.connect(access::read);
-        is_live = to.is_live();
+        const auto is_live = to.is_live();
         const auto overview = to.get("/admin/v1/overview");
+        if (is_live) {
+            const auto* const at = overview.as_object().if_contains("listeners");
+            const json::value nowhere = json::object{};
+            process = asked_process{cell(at != nullptr ? *at : nowhere, "api"),
+                                    cell(at != nullptr ? *at : nowhere, "admin")};
+        }
         const auto* const store = overview.as_object().if_contains("store");
         out.seen = (is_live ? "served at " : "read from ") + to.place();
         if (store != nullptr) {
@@ -139,11 +157,13 @@ exit_code check(session& in, bool with_log) {
     const auto& values = in.values();
     found.push_back(
         {"configuration", true, std::to_string(values.all().size()) + " settings are valid", ""});
-    auto is_live = false;
-    found.push_back(check_store(in, is_live));
+    std::optional<asked_process> process;
+    found.push_back(check_store(in, process));
     if (with_log && found.back().is_ok) found.push_back(check_log(in));
-    found.push_back(check_port(values, "http.port", is_live));
-    found.push_back(check_port(values, "http.admin_port", is_live));
+    found.push_back(process ? served_port("http.port", process->api)
+                            : check_port(values, "http.port"));
+    found.push_back(process ? served_port("http.admin_port", process->admin)
+                            : check_port(values, "http.admin_port"));
     found.push_back(check_disk(values));
     found.push_back(check_files());
 

@@ -116,7 +116,7 @@ std::unique_ptr<connection> connect(const app& what, const settings& values,
     if (wanted == access::live) {
         throw failure{exit_code::unreachable,
                       {"CLI-008", "this needs a running process, and nobody answers at " + url,
-                       "http.address, http.admin_port", what.name + " dev"}};
+                       "http.address, http.admin_port", what.called() + " dev"}};
     }
     return open_offline(what, values, wanted);
 }

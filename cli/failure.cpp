@@ -32,16 +32,19 @@ constexpr code_text codes[] = {
     {"CLI-010", "A dependency of the verb failed; what it said is in the message."},
 };
 
-std::string text_of(const failure::text& said) {
+std::string text_of(const failure::text& said, std::string_view program) {
     auto out = "tidemark-" + said.code + "  " + said.what;
     if (!said.from.empty()) out += "\n  from     " + said.from;
-    return out + "\n  fix      " + said.fix + "      docs: tidemark explain " + said.code;
+    return out + "\n  fix      " + said.fix + "      docs: " + std::string{program} + " explain " +
+           said.code;
 }
 
 }  // namespace
 
 failure::failure(exit_code code, text said)
-    : std::runtime_error{text_of(said)}, code_{code}, said_{std::move(said)} {}
+    : std::runtime_error{text_of(said, "tidemark")}, code_{code}, said_{std::move(said)} {}
+
+std::string failure::told_by(std::string_view program) const { return text_of(said_, program); }
 
 failure to_failure(const error& why, const std::string& from) {
     switch (why.code()) {

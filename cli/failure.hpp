@@ -26,6 +26,8 @@ class failure : public std::runtime_error {
 
     [[nodiscard]] exit_code code() const { return code_; }
     [[nodiscard]] const text& said() const { return said_; }
+    /// As `what()`, naming the program that the user ran instead of "tidemark".
+    [[nodiscard]] std::string told_by(std::string_view program) const;
 
   private:
     exit_code code_;

@@ -28,9 +28,13 @@ class offline_connection final : public connection {
           runtime_{world_, *events_, *bus_} {
         if (what.wire) what.wire(runtime_, values);
         project_sagas(runtime_);
-        add_admin_routes(
-            routes_,
-            {.app = runtime_, .values = &values, .version = what.version, .mode = "offline"});
+        add_admin_routes(routes_, {.app = runtime_,
+                                   .values = &values,
+                                   .version = what.version,
+                                   .mode = "offline",
+                                   .program = what.called(),
+                                   .api_url = nullptr,
+                                   .admin_url = nullptr});
     }
 
     reply exchange(http::method method, const std::string& target,

@@ -131,7 +131,10 @@ http::router serving::admin_routes() {
     add_admin_routes(out, {.app = runtime_,
                            .values = &values_,
                            .version = what_.version,
-                           .mode = is_development ? "development" : "production"});
+                           .mode = is_development ? "development" : "production",
+                           .program = what_.called(),
+                           .api_url = [this] { return api_url(); },
+                           .admin_url = [this] { return admin_url(); }});
     http::serve_files(out, console_files(), {});
     return out;
 }
@@ -142,6 +145,7 @@ http::admin_options serving::admin_options() {
     out.metrics = [this] { return registry_.text(); };
     out.version_json = object_writer{}
                            .text("name", what_.name)
+                           .text("program", what_.called())
                            .text("version", what_.version)
                            .text("tidemark", library_version())
                            .text("revision", source_revision())

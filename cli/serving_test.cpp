@@ -248,6 +248,24 @@ TEST_CASE("serving: the process tells its health, its numbers and what it is") {
     CHECK(banner.find("curl " + f.process().api_url() + "/add/a/1") != std::string::npos);
 }
 
+TEST_CASE("serving: a check of a process names the ports it really has, and remedies its program") {
+    fixture f;
+    f.serve();
+    // The settings of the command itself name other ports.
+    const auto checked = f.live({"check", "--json"}).json();
+    const auto seen = [&checked](std::string_view name) {
+        for (const auto& item : checked.at("items").as_array()) {
+            if (cli::cell(item, "name") == name) return cli::cell(item, "seen");
+        }
+        return std::string{};
+    };
+    CHECK(seen("http.port") == "served at " + f.process().api_url());
+    CHECK(seen("http.admin_port") == "served at " + f.process().admin_url());
+    const auto overview = boost::json::parse(f.get("/admin/v1/overview"));
+    CHECK(cli::cell(overview, "program") == "counters");
+    CHECK(cli::cell(boost::json::parse(f.get("/version")), "program") == "counters");
+}
+
 TEST_CASE("serving: the live stream goes on behind the last event that was seen") {
     fixture f;
     f.serve();

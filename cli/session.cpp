@@ -34,6 +34,7 @@ const settings& session::values() {
     config_sources sources;
     sources.environment = process_environment();
     sources.file = config_file;
+    sources.program = what_.called();
     if (!store.empty()) set("--store", "store.url", store);
     for (const auto& text : assignments) {
         const auto equals = text.find('=');

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <utility>
@@ -123,7 +124,7 @@ void build(CLI::App& tool, session& in) {
 int run_tool(const app& what, const std::vector<std::string>& arguments, std::ostream& results,
              std::ostream& remarks) {
     session in{what, results, remarks};
-    CLI::App tool{what.summary, what.name};
+    CLI::App tool{what.summary, what.called()};
     auto code = exit_code::failed;
     std::string said;
     try {
@@ -131,12 +132,13 @@ int run_tool(const app& what, const std::vector<std::string>& arguments, std::os
         code = parse_and_run(tool, in, arguments, results);
     } catch (const failure& e) {
         code = e.code();
-        said = e.what();
+        said = e.told_by(what.called());
     } catch (const config_error& e) {
         code = exit_code::usage;
-        said = e.what();
+        said = e.text(what.called());
     } catch (const std::exception& e) {
-        said = to_failure({errc::io_error, e.what()}, "a bug or a full machine").what();
+        const auto broken = to_failure({errc::io_error, e.what()}, "a bug or a full machine");
+        said = broken.told_by(what.called());
     }
     results.flush();
     if (!said.empty()) remarks << said << '\n';
@@ -145,7 +147,9 @@ int run_tool(const app& what, const std::vector<std::string>& arguments, std::os
 
 int main(const app& what, int argc, char* argv[]) {
     const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-    return run_tool(what, arguments, std::cout, std::cerr);
+    auto called = what;
+    if (argc > 0) called.program = std::filesystem::path{argv[0]}.filename().string();
+    return run_tool(called, arguments, std::cout, std::cerr);
 }
 
 }  // namespace tidemark::cli

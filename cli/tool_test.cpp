@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -166,6 +167,33 @@ TEST_CASE("tool: every code that can be printed is explained") {
     }
     CHECK(is(run_with({"explain", "tidemark-CLI-003"}), exit_code::ok));
     CHECK(is(run_with({"explain", "CFG-999"}), exit_code::failed));
+}
+
+TEST_CASE("tool: messages and remedies name the program that was run") {
+    const cli::app what;
+    const auto run_as_bank = [&what](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "/opt/bin/bank");
+        std::vector<char*> raw;
+        for (auto& a : arguments) raw.push_back(a.data());
+        std::ostringstream said;
+        auto* const before = std::cerr.rdbuf(said.rdbuf());
+        const auto code = cli::main(what, static_cast<int>(raw.size()), raw.data());
+        std::cerr.rdbuf(before);
+        CHECK(code != 0);
+        return said.str();
+    };
+    const auto verb = run_as_bank({"straem"});
+    CHECK(verb.find("did you mean bank stream?") != std::string::npos);
+    CHECK(verb.find("docs: bank explain CLI-001") != std::string::npos);
+    const auto setting = run_as_bank({"config", "show", "--set", "qqqqqqqqqqqq=1"});
+    CHECK(setting.find("fix      bank config show lists all settings") != std::string::npos);
+    CHECK(setting.find("docs: bank explain CFG-005") != std::string::npos);
+    const auto needs_process =
+        run_as_bank({"saga", "resume", "a-1", "--reason", "x", "--set", "http.admin_port=1"});
+    CHECK(needs_process.find("fix      bank dev") != std::string::npos);
+    for (const auto& said : {verb, setting, needs_process}) {
+        CHECK(said.find("tidemark ") == std::string::npos);
+    }
 }
 
 TEST_CASE("tool: version says what it is") {

@@ -138,7 +138,7 @@ class loader {
     void unknown(const std::string& name, const std::string& from) {
         const auto close = meant(name);
         mistake("CFG-003", "there is no setting " + name, from,
-                close.empty() ? "remove it; tidemark config show lists all settings"
+                close.empty() ? "remove it; " + sources_.program + " config show lists all settings"
                               : "did you mean " + close + "?");
     }
 
@@ -245,7 +245,7 @@ class loader {
             }
             const auto close = meant(flag.name);
             mistake("CFG-005", "there is no setting " + flag.name, "flag " + spelled,
-                    close.empty() ? "tidemark config show lists all settings"
+                    close.empty() ? sources_.program + " config show lists all settings"
                                   : "did you mean " + close + "?");
         }
     }

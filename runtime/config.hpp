@@ -29,6 +29,8 @@ struct config_sources {
     /// A file that must exist; empty: `TIDEMARK_CONFIG`, else `fallback_file` if there is one.
     std::string file;
     std::string fallback_file = "tidemark.toml";
+    /// What the user ran, for remedies that are commands.
+    std::string program = "tidemark";
 };
 
 /// The settings of Tidemark itself.

@@ -258,12 +258,12 @@ std::vector<std::string> config_codes() {
 
 namespace {
 
-std::string text_of(const std::vector<config_mistake>& mistakes) {
+std::string text_of(const std::vector<config_mistake>& mistakes, std::string_view program) {
     std::string out;
     for (const auto& m : mistakes) {
         if (!out.empty()) out += '\n';
         out += "tidemark-" + m.code + "  " + m.what + "\n  from     " + m.from + "\n  fix      " +
-               m.fix + "      docs: tidemark explain " + m.code;
+               m.fix + "      docs: " + std::string{program} + " explain " + m.code;
     }
     return out;
 }
@@ -271,7 +271,11 @@ std::string text_of(const std::vector<config_mistake>& mistakes) {
 }  // namespace
 
 config_error::config_error(std::vector<config_mistake> mistakes)
-    : std::runtime_error{text_of(mistakes)}, mistakes_{std::move(mistakes)} {}
+    : std::runtime_error{text_of(mistakes, "tidemark")}, mistakes_{std::move(mistakes)} {}
+
+std::string config_error::text(std::string_view program) const {
+    return text_of(mistakes_, program);
+}
 
 const settings::entry& settings::at(std::string_view name) const {
     const auto found = entries_.find(name);

@@ -99,6 +99,8 @@ class config_error : public std::runtime_error {
   public:
     explicit config_error(std::vector<config_mistake> mistakes);
     [[nodiscard]] const std::vector<config_mistake>& mistakes() const { return mistakes_; }
+    /// As `what()`, naming the program that the user ran instead of "tidemark".
+    [[nodiscard]] std::string text(std::string_view program) const;
 
   private:
     std::vector<config_mistake> mistakes_;

@@ -1,5 +1,7 @@
 // The shell: pages by address, lamps, switches, keys, and the banner when nobody answers.
 
+import { get } from "./lib/api.mjs";
+import { name_program } from "./lib/command_line.mjs";
 import { close_drawer } from "./lib/drawer.mjs";
 import { fill, h, refresh_moments, write } from "./lib/dom.mjs";
 import { number } from "./lib/format.mjs";
@@ -245,4 +247,9 @@ by_id("skip").addEventListener("click", (event) => {
 document.addEventListener("keydown", on_key);
 window.addEventListener("hashchange", open_page);
 pulse.subscribe(show_pulse, new AbortController().signal);
+// The commands on the pages name the program that runs; without an answer, the tool.
+await get("/version", { timeout: 2000 }).then(
+  (what) => name_program(what.program),
+  () => {},
+);
 open_page();

@@ -9,10 +9,20 @@ export function quote(word) {
   return plain.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
 }
 
-/** `tidemark …` against the process at `origin`; the default address is left out. */
+let program = "tidemark";
+
+/** What the process that serves this console was run as: the commands begin with it. */
+export function name_program(name) {
+  if (name) program = name;
+}
+
+/**
+ * `tidemark …`, or what the program is called, against the process at `origin`; the default
+ * address is left out.
+ */
 export function cli(origin, ...words) {
   const target = origin === default_origin ? [] : ["--url", origin];
-  return ["tidemark", ...words, ...target].map(quote).join(" ");
+  return [program, ...words, ...target].map(quote).join(" ");
 }
 
 export function curl_get(origin, path) {

@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { backoff } from "./backoff.mjs";
-import { cli, curl_post, letter_commands, quote, saga_commands } from "./command_line.mjs";
+import {
+  cli,
+  curl_post,
+  letter_commands,
+  name_program,
+  quote,
+  saga_commands,
+} from "./command_line.mjs";
 import { compile_filter, saga_subject } from "./event_filter.mjs";
 import { parse, print } from "./exact_json.mjs";
 import {
@@ -198,6 +205,14 @@ test("command line: what comes from the store cannot leave its quotes", () => {
     curl_post("http://h", "/p", { reason: "it's" }),
     /Tidemark-Admin: 1.*'\{"reason":"it'\\''s"\}'$/,
   );
+});
+
+test("command line: the commands name the program that runs", () => {
+  name_program("shop");
+  assert.equal(cli("http://127.0.0.1:8081", "stream", "ls"), "shop stream ls");
+  name_program("");
+  assert.equal(cli("http://127.0.0.1:8081", "stream", "ls"), "shop stream ls");
+  name_program("tidemark");
 });
 
 test("command line: looking and trying come first, a drop gives a reason", () => {

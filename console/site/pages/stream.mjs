@@ -289,7 +289,7 @@ function event_part(event) {
   if (!event)
     return empty_note(
       "This event could not be read.",
-      "Move the slider, or read it with: tidemark stream cat",
+      `Move the slider, or read it with: ${cli(location.origin, "stream", "cat")}`,
     );
   const saga = event.name.startsWith("tidemark.saga_");
   return [
