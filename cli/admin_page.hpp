@@ -4,6 +4,7 @@
 #include "tidemark/http/request.hpp"
 #include "tidemark/http/response.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -38,6 +39,8 @@ struct admin_state {
     duration began;
     mutable rate_meter events_rate;
     mutable rate_meter commands_rate;
+    /// A verification runs; a second one beside it is refused.
+    mutable std::atomic<bool> is_verifying{false};
 };
 using admin_ref = std::shared_ptr<const admin_state>;
 

@@ -1,5 +1,6 @@
 #include "tidemark/cli/admin_page.hpp"
 #include "tidemark/cli/json_out.hpp"
+#include "tidemark/cli/replay_comparison.hpp"
 
 #include <cstdint>
 #include <string>
@@ -17,7 +18,10 @@ struct progress {
     std::unordered_map<stream_id, std::uint64_t> heads;
     position last;
     std::uint64_t events = 0;
-    std::size_t found = 0;
+    std::uint64_t documents = 0;
+    std::uint64_t projections_count = 0;
+    std::uint64_t found = 0;
+    array_writer projections;
     array_writer problems;
 
     void problem(const std::string& text) {
@@ -38,19 +42,27 @@ struct progress {
     }
 };
 
-/// Versions are contiguous in every stream, positions grow, and no read model is ahead of the log.
-awaitable<http::response> verify(admin_ref from, http::request) {
-    progress seen;
+bool is_stopping(const admin_state& from) { return from.is_running() && from.app().is_draining(); }
+
+/// Versions are contiguous in every stream, and positions grow.
+awaitable<result<void>> read_log(admin_ref from, progress& seen) {
     for (;;) {
+        if (is_stopping(*from)) {
+            co_return error{errc::shutting_down, "the process is draining; ask another one"};
+        }
         auto read = co_await from->events().read_all(seen.last, page);
-        if (!read) co_return failed(read.error());
+        if (!read) co_return read.error();
         for (const auto& e : read->events) seen.look_at(e);
-        if (read->events.size() < page) break;
+        if (read->events.size() < page) co_return result<void>{};
     }
-    auto status = co_await from->events().status();
-    if (!status) co_return failed(status.error());
+}
+
+/// No read model is ahead of the log.
+awaitable<result<void>> look_at_models(admin_ref from, progress& seen) {
     auto models = co_await from->events().list_models();
-    if (!models) co_return failed(models.error());
+    if (!models) co_return models.error();
+    auto status = co_await from->events().status();
+    if (!status) co_return status.error();
     for (const auto& model : *models) {
         if (model.position > status->last_position) {
             seen.problem("projection " + model.name + " is at position " +
@@ -58,10 +70,82 @@ awaitable<http::response> verify(admin_ref from, http::request) {
                          std::to_string(status->last_position.value()));
         }
     }
+    co_return result<void>{};
+}
+
+/// What a projection has written is what a replay of the log writes.
+awaitable<result<void>> replay_projection(admin_ref from, runtime::registered_projection which,
+                                          progress& seen) {
+    const auto name = std::string{which.type->name()};
+    auto scratch = scratch_storage::open(from->app().world().clock(), name);
+    if (!scratch) co_return scratch.error();
+    const auto unobserved = which.type->unobserved();
+    const replay_comparison::source source{from->events(), (*scratch)->events(),
+                                           unobserved ? *unobserved : *which.type, which.options,
+                                           [from] { return is_stopping(*from); }};
+    replay_comparison comparison{source};
+    auto compared = co_await comparison.run();
+    if (!compared && compared.error().code() == errc::shutting_down) co_return compared.error();
+    if (!compared) {
+        seen.problem("projection " + name +
+                     " could not be compared with a replay: " + compared.error().message());
+    }
+    const auto report = compared ? *compared : replay_report{name, {}, 0, 0, {}};
+    for (const auto& text : report.problems) seen.problem(text);
+    seen.found += report.differences - report.problems.size();
+    ++seen.projections_count;
+    seen.documents += report.documents;
+    seen.projections.add(object_writer{}
+                             .text("name", name)
+                             .number("position", report.position.value())
+                             .number("documents", report.documents)
+                             .number("differences", report.differences)
+                             .boolean("ok", compared.has_value() && report.differences == 0)
+                             .end());
+    co_return result<void>{};
+}
+
+awaitable<result<void>> look_at_everything(admin_ref from, progress& seen) {
+    auto read = co_await read_log(from, seen);
+    if (!read) co_return read;
+    auto looked = co_await look_at_models(from, seen);
+    if (!looked) co_return looked;
+    for (const auto& which : from->app().registered_projections()) {
+        auto replayed = co_await replay_projection(from, which, seen);
+        if (!replayed) co_return replayed;
+    }
+    co_return looked;
+}
+
+/// Lets the next verification in when this one ends, however it ends.
+class turn {
+  public:
+    explicit turn(admin_ref of) : of_{std::move(of)} {}
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+    ~turn() { of_->is_verifying = false; }
+
+  private:
+    admin_ref of_;
+};
+
+awaitable<http::response> verify(admin_ref from, http::request) {
+    if (from->is_verifying.exchange(true)) {
+        const error busy{errc::overloaded, "a verification is under way; ask again when it ended"};
+        co_return failed(busy);
+    }
+    const turn mine{from};
+    progress seen;
+    const auto looked = co_await look_at_everything(from, seen);
+    if (!looked) co_return failed(looked.error());
     co_return http::json(200, object_writer{}
                                   .boolean("ok", seen.found == 0)
                                   .number("checked_events", seen.events)
                                   .number("checked_streams", seen.heads.size())
+                                  .number("checked_projections", seen.projections_count)
+                                  .number("checked_documents", seen.documents)
+                                  .number("found", seen.found)
+                                  .trusted("projections", seen.projections.end())
                                   .trusted("problems", seen.problems.end())
                                   .end());
 }

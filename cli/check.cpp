@@ -146,7 +146,9 @@ finding check_log(session& in) {
     finding out{"log", cell(answered, "ok") == "true", "",
                 "restore a backup; report the problems listed with --json"};
     out.seen = cell(answered, "checked_events") + " events in " +
-               cell(answered, "checked_streams") + " streams";
+               cell(answered, "checked_streams") + " streams, " +
+               cell(answered, "checked_documents") + " documents of " +
+               cell(answered, "checked_projections") + " projections replayed";
     if (!out.is_ok) out.seen += ": " + cell(answered, "problems");
     return out;
 }
@@ -195,7 +197,7 @@ exit_code check(session& in, bool with_log) {
 void add_check(CLI::App& tool, session& in) {
     auto with_log = std::make_shared<bool>(false);
     auto& verb = *tool.add_subcommand("check", "check settings, store, ports and machine");
-    verb.add_flag("--log", *with_log, "also read the whole log and check its order");
+    verb.add_flag("--log", *with_log, "also read the whole log, and replay the projections");
     on_run(verb, in, [&in, with_log] { return check(in, *with_log); });
 }
 

@@ -9,6 +9,9 @@
 namespace tidemark::cli {
 namespace {
 
+/// A verification reads the whole log, several times.
+constexpr duration verification_max = std::chrono::minutes{30};
+
 /// The admin listener of a running process.
 class live_connection final : public connection {
   public:
@@ -24,6 +27,7 @@ class live_connection final : public connection {
         asked.headers.add("Tidemark-Admin", "1");
         if (!body.empty()) asked.headers.add("Content-Type", "application/json");
         asked.body = body;
+        if (target.starts_with("/admin/v1/verify")) asked.timeout = verification_max;
         auto answered = client_.fetch(std::move(asked));
         if (!answered) {
             throw failure{exit_code::unreachable,

@@ -116,12 +116,6 @@ awaitable<result<void>> projection_runner::open(feed& into) {
     co_return result<void>{};
 }
 
-bool projection_runner::hears(const recorded_event& event) const {
-    return std::ranges::any_of(type_->sources(), [&](const auto& category) {
-        return category == event.stream.category();
-    });
-}
-
 awaitable<result<event_page>> projection_runner::read(const feed& from,
                                                       std::optional<position> until) {
     // Also with a single source the whole log is read: every position is seen, so that waiting for
@@ -145,7 +139,7 @@ awaitable<projection_runner::step_end> projection_runner::step(feed& into,
     if (page->seen <= into.at.position) co_return step_end::caught_up;
     std::vector<recorded_event> heard;
     for (auto& event : page->events) {
-        if (hears(event)) heard.push_back(std::move(event));
+        if (hears(*type_, event)) heard.push_back(std::move(event));
     }
     auto culprit = heard.size();
     auto applied = co_await apply(into, heard, page->seen, culprit);

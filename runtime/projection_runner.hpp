@@ -33,6 +33,8 @@ class projection_runner {
 
     [[nodiscard]] projection_status status() const;
     [[nodiscard]] std::string_view name() const { return type_->name(); }
+    [[nodiscard]] const projection_type& type() const { return *type_; }
+    [[nodiscard]] const projection_options& options() const { return options_; }
 
   private:
     /// A model being fed: the live one or the one built beside it.
@@ -57,7 +59,6 @@ class projection_runner {
                                                const error& why);
     [[nodiscard]] awaitable<void> rebuild_some();
     [[nodiscard]] awaitable<void> swap_if_equal();
-    [[nodiscard]] bool hears(const recorded_event& event) const;
     void report(std::string state, std::string reason = {});
     void measure(const event_page& page);
 

@@ -4,7 +4,9 @@
 #include "tidemark/eventstore/read_model.hpp"
 #include "tidemark/eventstore/recorded_event.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +23,16 @@ class projection_type {
     [[nodiscard]] virtual const std::vector<std::string>& sources() const = 0;
     [[nodiscard]] virtual result<void> project(read_model& model,
                                                const recorded_event& event) const = 0;
+    /// The same projection for a replay beside the live one, telling nobody (no metrics) what it
+    /// does. Null: this one already does nothing but write documents.
+    [[nodiscard]] virtual std::unique_ptr<projection_type> unobserved() const { return nullptr; }
 };
+
+/// Whether the event stands in a category that the projection listens to.
+[[nodiscard]] inline bool hears(const projection_type& type, const recorded_event& event) {
+    const auto category = event.stream.category();
+    return std::ranges::any_of(type.sources(), [&](const auto& one) { return one == category; });
+}
 
 /// What becomes of an event that a projection throws at.
 enum class projection_failure : std::uint8_t {

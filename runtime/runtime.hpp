@@ -107,6 +107,12 @@ class runtime final : public command_router {
     // For operators.
     [[nodiscard]] std::vector<const stream_type*> types() const;
     [[nodiscard]] std::vector<projection_status> projections() const;
+    /// What was registered, for replays beside; lives as long as the runtime.
+    struct registered_projection {
+        const projection_type* type = nullptr;
+        projection_options options;
+    };
+    [[nodiscard]] std::vector<registered_projection> registered_projections() const;
     [[nodiscard]] result<void> rebuild(std::string_view projection);
     [[nodiscard]] std::vector<relay_status> relays() const;
     struct live_streams {

@@ -26,6 +26,12 @@ std::vector<projection_status> runtime::projections() const {
     return out;
 }
 
+std::vector<runtime::registered_projection> runtime::registered_projections() const {
+    std::vector<registered_projection> out;
+    for (const auto& one : projections_) out.push_back({&one->type(), one->options()});
+    return out;
+}
+
 result<void> runtime::rebuild(std::string_view projection) {
     for (auto& one : projections_) {
         if (one->name() != projection) continue;

@@ -57,6 +57,9 @@ class saga_list final : public projection_type {
 
     [[nodiscard]] std::string_view name() const override { return saga_list_name; }
     [[nodiscard]] const std::vector<std::string>& sources() const override { return categories_; }
+    [[nodiscard]] std::unique_ptr<projection_type> unobserved() const override {
+        return std::make_unique<saga_list>(categories_, nullptr);
+    }
     [[nodiscard]] result<void> project(read_model& model,
                                        const recorded_event& event) const override {
         try {
