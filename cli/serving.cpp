@@ -278,14 +278,26 @@ awaitable<http::drain_report> serving::close_listener() {
     co_return co_await api_->drain(within);
 }
 
-awaitable<void> serving::close_rest() {
+awaitable<std::size_t> serving::close_rest() {
     co_await background_.close();
     co_await health_.drain();
     const duration within = std::chrono::milliseconds{500};
     const auto closed = co_await admin_->drain(within);
-    if (closed.left_behind != 0) {
-        process_log.warn("admin requests left behind", {"count", closed.left_behind});
-    }
+    co_return closed.left_behind;
+}
+
+/// In the log it is a warning if something was left: it goes on after the next start.
+void serving::tell(const drained_parts& parts) const {
+    const auto& [requests, cut, runtime, took, is_complete] = parts;
+    const log::field fields[] = {{"seconds", took},
+                                 {"requests", requests},
+                                 {"commands", runtime.commands},
+                                 {"effects", runtime.effects},
+                                 {"unfinished", runtime.unfinished},
+                                 {"unfinished_commands", runtime.unfinished_commands},
+                                 {"unfinished_effects", runtime.unfinished_effects},
+                                 {"cut", cut}};
+    process_log.write(is_complete ? log::level::info : log::level::warn, "drained", fields);
 }
 
 serving::drained serving::drain() {
@@ -296,19 +308,24 @@ serving::drained serving::drain() {
     runtime::drained done;
     if (is_started_) done = run(world_, runtime_.drain());
     stop_sampling_.notify();
-    run(world_, close_rest(), world_.shard_count() - 1);
+    const auto admin_left = run(world_, close_rest(), world_.shard_count() - 1);
     const std::chrono::duration<double> took = world_.clock().steady() - began;
     const auto requests = listener.requests_finished + listener.streams_ended;
-    process_log.info("drained", {"seconds", took.count()}, {"requests", requests},
-                     {"commands", done.commands}, {"effects", done.effects},
-                     {"unfinished", done.unfinished}, {"cut", listener.connections_cut});
+    const auto requests_left = listener.left_behind + admin_left;
+    const auto is_complete = done.is_complete && requests_left == 0;
+    tell({requests, listener.connections_cut, done, took.count(), is_complete});
+    if (requests_left != 0) process_log.warn("requests left behind", {"count", requests_left});
     char seconds[16];
     std::snprintf(seconds, sizeof seconds, "%.1f s", took.count());
-    const auto text = "drained in " + std::string{seconds} + ": " + std::to_string(requests) +
-                      " requests, " + std::to_string(done.commands) + " commands, " +
-                      std::to_string(done.effects) + " effects; " +
-                      std::to_string(done.unfinished) + " left for the next start";
-    return {done.is_complete && listener.left_behind == 0, text};
+    auto text = "drained in " + std::string{seconds} + ": " + std::to_string(requests) +
+                " requests, " + std::to_string(done.commands) + " commands, " +
+                std::to_string(done.effects) + " effects; " + std::to_string(done.unfinished) +
+                " left for the next start";
+    if (done.unfinished != 0) {
+        text += ": " + std::to_string(done.unfinished_commands) + " commands, " +
+                std::to_string(done.unfinished_effects) + " effects (runtime.drain was over)";
+    }
+    return {is_complete, text};
 }
 
 std::string serving::url(std::uint16_t port) const {

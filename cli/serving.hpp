@@ -74,7 +74,17 @@ class serving {
     [[nodiscard]] awaitable<void> sample();
     void listen();
     [[nodiscard]] awaitable<http::drain_report> close_listener();
-    [[nodiscard]] awaitable<void> close_rest();
+    /// How many admin requests had to be left behind.
+    [[nodiscard]] awaitable<std::size_t> close_rest();
+    struct drained_parts {
+        std::uint64_t requests = 0;
+        /// Connections that were cut.
+        std::uint64_t cut = 0;
+        tidemark::runtime::drained runtime;
+        double seconds = 0;
+        bool is_complete = true;
+    };
+    void tell(const drained_parts& parts) const;
     [[nodiscard]] executor api_shard() { return world_.shard(0); }
     [[nodiscard]] executor admin_shard() { return world_.shard(world_.shard_count() - 1); }
     [[nodiscard]] std::string url(std::uint16_t port) const;

@@ -73,7 +73,10 @@ class runtime final : public command_router {
         bool is_complete = true;
         std::uint64_t commands = 0;
         std::uint64_t effects = 0;
+        /// What had not ended when the time was up: commands and effects together, and each.
         std::uint64_t unfinished = 0;
+        std::uint64_t unfinished_commands = 0;
+        std::uint64_t unfinished_effects = 0;
         duration took{};
     };
     [[nodiscard]] awaitable<drained> drain();
@@ -139,7 +142,8 @@ class runtime final : public command_router {
         store_options options;
     };
     [[nodiscard]] std::size_t shard_of(const stream_id& stream) const;
-    [[nodiscard]] awaitable<std::uint64_t> wait_until_idle(duration until);
+    /// Until nothing is under way, or `until`; says in `out` what is then left.
+    [[nodiscard]] awaitable<void> wait_until_idle(duration until, drained& out);
     [[nodiscard]] awaitable<void> close_shards();
     [[nodiscard]] awaitable<void> on_shard(std::size_t index, std::function<void()> work);
 

@@ -79,19 +79,27 @@ void runtime::wake_effects() {
     }
 }
 
-awaitable<std::uint64_t> runtime::wait_until_idle(duration until) {
+awaitable<void> runtime::wait_until_idle(duration until, drained& out) {
     const executor home = co_await boost::asio::this_coro::executor;
     const auto waiter = execution_.make_timer(home);
     for (;;) {
-        auto busy = std::make_shared<std::atomic<std::uint64_t>>(0);
+        struct left {
+            std::atomic<std::uint64_t> commands{0};
+            std::atomic<std::uint64_t> effects{0};
+        };
+        auto busy = std::make_shared<left>();
         for (std::size_t i = 0; i < shards_.size(); ++i) {
             auto look = [shard = shards_[i].get(), runner = runners_[i].get(), busy] {
-                *busy += shard->unfinished() + runner->running();
+                busy->commands += shard->unfinished();
+                busy->effects += runner->running();
             };
             std::function<void()> looking = std::move(look);
             co_await on_shard(i, std::move(looking));
         }
-        if (*busy == 0 || execution_.clock().steady() >= until) co_return busy->load();
+        out.unfinished_commands = busy->commands;
+        out.unfinished_effects = busy->effects;
+        out.unfinished = out.unfinished_commands + out.unfinished_effects;
+        if (out.unfinished == 0 || execution_.clock().steady() >= until) co_return;
         co_await waiter->wait(drain_poll);
     }
 }
@@ -120,8 +128,7 @@ awaitable<runtime::drained> runtime::drain() {
         std::function<void()> hushing = std::move(hush);
         co_await on_shard(i, std::move(hushing));
     }
-    const auto left = co_await wait_until_idle(began + options_.drain);
-    out.unfinished = left;
+    co_await wait_until_idle(began + options_.drain, out);
     out.is_complete = out.unfinished == 0;
     if (out.is_complete) co_await close_shards();
     for (auto& relay : relays_) co_await relay->stop();
