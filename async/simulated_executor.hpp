@@ -58,6 +58,8 @@ class simulated_executor {
 
     template <class F>
     void execute(F f) const {
+        // Destroyed here: what unwinds after the death must have ended when its cause returns.
+        if (shard_->is_dead) return;
         shard_->ready.push_back(std::make_unique<task_of<F>>(std::move(f)));
     }
 
