@@ -1,5 +1,6 @@
 #include "tidemark/eventstore/postgres_connect.hpp"
 
+#include "tidemark/async/clock.hpp"
 #include "tidemark/eventstore/postgres_failure.hpp"
 
 #include <libpq-fe.h>
@@ -151,7 +152,7 @@ pg_conn* connect_to(const postgres_target& target, duration at_most) {
     if (!session) throw std::bad_alloc{};
     // Only so does a refusal name its SQLSTATE.
     PQsetErrorVerbosity(session.get(), PQERRORS_VERBOSE);
-    const auto until = std::chrono::steady_clock::now() + at_most;
+    const auto until = real_clock{}.steady() + at_most;
     for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;
          state = PQconnectPoll(session.get())) {
         if (PQstatus(session.get()) == CONNECTION_BAD || state == PGRES_POLLING_FAILED) {
@@ -160,7 +161,7 @@ pg_conn* connect_to(const postgres_target& target, duration at_most) {
         const short wanted = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         pollfd ready{.fd = PQsocket(session.get()), .events = wanted, .revents = 0};
         const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+            std::chrono::ceil<std::chrono::milliseconds>(until - real_clock{}.steady());
         if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) == 0) {
             throw postgres_failure{"", postgres_moment::connecting,
                                    "no connection within " + milliseconds_text(at_most) + " ms"};

@@ -1,6 +1,6 @@
 #include "tidemark/eventstore/postgres_connection.hpp"
 
-#include "tidemark/core/assert.hpp"
+#include "tidemark/async/clock.hpp"
 #include "tidemark/eventstore/postgres_connect.hpp"
 
 #include <libpq-fe.h>
@@ -63,9 +63,11 @@ std::int64_t changed_by(PGresult* answer) {
     return count;
 }
 
-int milliseconds_until(std::chrono::steady_clock::time_point until) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+/// Sockets are waited for in real time, whatever clock the store is given.
+duration now() { return real_clock{}.steady(); }
+
+int milliseconds_until(duration until) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now());
     return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
 
@@ -238,7 +240,7 @@ bool postgres_connection::in_transaction() const {
     return session_ && PQtransactionStatus(session_.get()) != PQTRANS_IDLE;
 }
 
-pg_result* postgres_connection::next_answer(moment until) {
+pg_result* postgres_connection::next_answer(duration until) {
     while (PQisBusy(session_.get()) != 0) {
         pollfd ready{.fd = PQsocket(session_.get()), .events = POLLIN, .revents = 0};
         if (::poll(&ready, 1, milliseconds_until(until)) == 0) {
@@ -252,8 +254,7 @@ pg_result* postgres_connection::next_answer(moment until) {
 }
 
 postgres_rows postgres_connection::await_answer() {
-    const auto until =
-        std::chrono::steady_clock::now() + options_.statement_timeout + options_.answer_grace;
+    const auto until = now() + options_.statement_timeout + options_.answer_grace;
     std::optional<postgres_failure> failed;
     std::optional<postgres_rows> answer;
     while (auto* next = next_answer(until)) {
@@ -280,7 +281,7 @@ postgres_rows postgres_connection::await_answer() {
 }
 
 bool postgres_connection::wait_notification(duration at_most, int stop_descriptor) {
-    const auto until = std::chrono::steady_clock::now() + at_most;
+    const auto until = now() + at_most;
     for (;;) {
         if (!is_alive()) fail_unsent();
         auto has_arrived = false;

@@ -4,7 +4,6 @@
 #include "tidemark/eventstore/postgres_options.hpp"
 #include "tidemark/eventstore/postgres_values.hpp"
 
-#include <chrono>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -103,7 +102,6 @@ class postgres_connection {
         void operator()(pg_conn* session) const;
     };
     using session = std::unique_ptr<pg_conn, close>;
-    using moment = std::chrono::steady_clock::time_point;
 
     void open(const postgres_options& options);
     [[nodiscard]] const std::string* name_of(std::string_view sql, values like);
@@ -113,7 +111,7 @@ class postgres_connection {
     [[noreturn]] void fail_unsent();
     [[nodiscard]] postgres_rows await_answer();
     /// The next answer of the statement under way; null behind the last one.
-    [[nodiscard]] pg_result* next_answer(moment until);
+    [[nodiscard]] pg_result* next_answer(duration until);
     void forget_statements();
     static void note(void* self, const pg_result* notice);
 
