@@ -75,12 +75,19 @@ postgres_target with_ours(postgres_target target, const postgres_options& option
     target.settings["client_encoding"] = "UTF8";
     if (options.is_pooled) return target;
     auto& session = target.settings["options"];
-    session +=
-        " -c jit=off -c default_transaction_isolation=read\\ committed"
-        " -c statement_timeout=" +
-        milliseconds_text(options.statement_timeout);
+    session += " -c search_path=" + options.schema +
+               ",pg_catalog,pg_temp -c jit=off -c default_transaction_isolation=read\\ committed"
+               " -c statement_timeout=" +
+               milliseconds_text(options.statement_timeout);
     if (options.is_read_only) session += " -c default_transaction_read_only=on";
     return target;
+}
+
+/// Unquoted in the settings of a session and in scripts, so nothing else is taken.
+bool is_schema_name(std::string_view name) {
+    return !name.empty() && name.size() <= 63 && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    }) && (name[0] < '0' || name[0] > '9');
 }
 
 /// The SQLSTATE that a verbose message of the server holds behind its severity.
@@ -117,6 +124,11 @@ std::string readable(std::string_view message, const std::string& state) {
 }  // namespace
 
 std::vector<postgres_target> parse_postgres_url(const postgres_options& options) {
+    if (!is_schema_name(options.schema)) {
+        throw postgres_failure{
+            "3F000", postgres_moment::connecting,
+            "'" + options.schema + "' is no schema name: small letters, digits and _ make one"};
+    }
     std::string why;
     const auto settings = parse(options.url, why);
     if (!settings) throw postgres_failure{"08P01", postgres_moment::connecting, why};

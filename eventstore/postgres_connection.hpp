@@ -92,6 +92,8 @@ class postgres_connection {
 
     /// The URL of this session without its password.
     [[nodiscard]] const std::string& place() const { return place_; }
+    /// The schema of its options.
+    [[nodiscard]] const std::string& schema() const { return options_.schema; }
     /// Version of the server: 150004 is 15.4.
     [[nodiscard]] int server_version() const;
     /// Process id of the session in the server, as `pg_stat_activity` shows it.

@@ -24,6 +24,8 @@ constexpr std::array remedies{
     remedy{"3F000", errc::schema_mismatch, "run: tidemark migrate up"},
     remedy{"42P01", errc::schema_mismatch, "run: tidemark migrate up"},
     remedy{"42883", errc::schema_mismatch, "run: tidemark migrate up"},
+    remedy{"42P07", errc::schema_mismatch,
+           "the schema holds foreign tables; name another one in postgres.schema"},
     remedy{"42703", errc::schema_mismatch, "run: tidemark migrate verify"},
     remedy{"22", errc::invalid_argument, "the values do not fit; see the message"},
     remedy{"54", errc::too_large, "send less in one call"},

@@ -16,6 +16,11 @@ struct postgres_options {
     std::string url;
     /// Given to libpq instead of the URL's; empty: the URL's, then PGPASSFILE and ~/.pgpass.
     std::string password;
+    /// The schema that holds this store; several can live in one database. Through a pooler the
+    /// user's own `search_path` has to name it.
+    std::string schema = "tidemark";
+    /// Apply pending migrations when the store is opened. Without, they are `schema_mismatch`.
+    bool migrates = true;
     /// What the sessions are called in `pg_stat_activity`.
     std::string application = "tidemark";
     /// Only for reading: every writing call is `invalid_argument`.

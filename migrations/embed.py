@@ -33,10 +33,11 @@ def source(found):
     lines = ['#include "tidemark/eventstore/postgres_migrations.hpp"', "", "#include <array>", "",
              "namespace tidemark {", "namespace {", "", "constexpr std::array migrations{"]
     for number, name, text in found:
-        lines.append(f'    postgres_migration{{{number}, "{name}", R"{DELIMITER}({text}){DELIMITER}"}},')
+        literal = f'R"{DELIMITER}({text}){DELIMITER}"'
+        lines.append(f'    postgres_migration{{{number}, "{name}", {literal}}},')
     lines += ["};", "", "}  // namespace", "",
-              "std::span<const postgres_migration> postgres_migrations() { return migrations; }", "",
-              "}  // namespace tidemark", ""]
+              "std::span<const postgres_migration> postgres_migrations() { return migrations; }",
+              "", "}  // namespace tidemark", ""]
     return "\n".join(lines)
 
 
