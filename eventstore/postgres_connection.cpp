@@ -286,8 +286,8 @@ bool postgres_connection::wait_notification(duration at_most, int stop_descripto
         if (!is_alive()) fail_unsent();
         auto has_arrived = false;
         while (auto* notification = PQnotifies(session_.get())) {
+            has_arrived = has_arrived || notification->be_pid != PQbackendPID(session_.get());
             PQfreemem(notification);
-            has_arrived = true;
         }
         if (has_arrived) return true;
         std::array<pollfd, 2> ready{
