@@ -86,7 +86,8 @@ class postgres_connection {
     void ping() { execute("SELECT 1"); }
     [[nodiscard]] bool in_transaction() const;
 
-    /// Waits until a notification of another session arrives, the time is over or `stop_descriptor` (-1: none) becomes
+    /// Waits until a notification of another session arrives, the time is over or
+    /// `stop_descriptor` (-1: none) becomes
     /// readable; whether one arrived. All that have arrived are taken.
     [[nodiscard]] bool wait_notification(duration at_most, int stop_descriptor);
 

@@ -3,6 +3,7 @@
 #include "tidemark/eventstore/postgres_connect.hpp"
 #include "tidemark/eventstore/postgres_event_reads.hpp"
 #include "tidemark/eventstore/postgres_migrations.hpp"
+#include "tidemark/eventstore/postgres_models.hpp"
 
 #include <utility>
 
@@ -59,6 +60,7 @@ std::optional<error> postgres_parts::start() {
         notices = std::make_unique<postgres_notices>(options, [this] { wakes.notify(); });
     }
     if (options.is_read_only) return std::nullopt;
+    clear_models(*this);
     writer = std::make_unique<postgres_writer>(options, time, [this] {
         wakes.notify();
         if (notices) notices->tell();
