@@ -2,6 +2,7 @@
 
 #include "tidemark/eventstore/postgres_columns.hpp"
 #include "tidemark/eventstore/postgres_connection.hpp"
+#include "tidemark/eventstore/postgres_event_append.hpp"
 #include "tidemark/eventstore/refusals.hpp"
 
 #include <algorithm>
@@ -202,6 +203,9 @@ std::vector<append_outcome> postgres_batch::run(postgres_connection& session, st
     const request_list requests{requests_.begin() + static_cast<std::ptrdiff_t>(begin),
                                 requests_.begin() + static_cast<std::ptrdiff_t>(end)};
     const auto order = by_stream(requests);
+    if (!checks_ids) {
+        if (auto told = append_events(session, requests, order, now)) return std::move(*told);
+    }
     const append_call call{requests, order};
     auto rows = session.run(append_sql(), call.values(now, checks_ids));
     std::vector<append_outcome> outcomes(
@@ -225,6 +229,7 @@ std::vector<append_outcome> postgres_batch::run(postgres_connection& session, st
 
 void postgres_batch::prepare(postgres_connection& session) {
     const append_call nothing{{}, {}};
+    prepare_append_events(session);
     session.prepare(append_sql(), nothing.values(std::nullopt, false));
 }
 

@@ -1,5 +1,7 @@
 #include "tidemark/eventstore/postgres_columns.hpp"
 
+#include "tidemark/eventstore/stored_lists.hpp"
+
 #include <algorithm>
 #include <string>
 
@@ -7,15 +9,6 @@ namespace tidemark {
 namespace {
 
 const std::string none;
-
-std::string joined(const std::vector<std::uint32_t>& indices) {
-    std::string text;
-    for (const auto index : indices) {
-        if (!text.empty()) text += ',';
-        text += std::to_string(index);
-    }
-    return text;
-}
 
 /// Same consumer and source as one before it.
 bool is_repeated(const std::vector<consumption>& all, std::size_t at) {
@@ -122,7 +115,7 @@ void effect_columns::add_row(std::size_t append, const stream_id& source, const 
     keys_.add(effect.sequence_key);
     trees_.add(effect.tree);
     indexes_.add(effect.index);
-    afters_.add(joined(effect.after));
+    afters_.add(join_indices(effect.after));
     unmets_.add(added.unmet);
     options_.add(effect.options);
     correlations_.add(effect.trace.correlation);

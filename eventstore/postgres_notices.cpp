@@ -97,7 +97,7 @@ void postgres_notices::listen_once() {
     std::ignore = ::read(descriptor_, &told, sizeof told);
     if (is_stopping_ || !has_news_.exchange(false)) return;
     session_->execute("NOTIFY " + options_.schema);
-    std::this_thread::sleep_for(rest_between);
+    if (session_->wait_notification(rest_between, -1)) woken_();
 }
 
 }  // namespace tidemark

@@ -37,7 +37,7 @@ $do$;
 
 CREATE TABLE events(
   position bigint PRIMARY KEY,
-  version bigint NOT NULL CHECK(version > 0),
+  version bigint NOT NULL,
   recorded_at bigint NOT NULL,
   id uuid NOT NULL,
   correlation uuid NOT NULL,

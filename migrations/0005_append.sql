@@ -77,7 +77,8 @@ CREATE FUNCTION append(
 RETURNS TABLE(kind smallint, version bigint, "position" bigint, at bigint, id uuid,
               first_version bigint, outcome smallint, stream text, reason text, message text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off AS $function$
+SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $function$
 #variable_conflict use_column
 DECLARE
   zero CONSTANT uuid := '00000000-0000-0000-0000-000000000000';

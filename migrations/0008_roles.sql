@@ -40,6 +40,7 @@ BEGIN
   FOR f IN
     SELECT p.oid::regprocedure AS name, p.proname,
            CASE p.proname WHEN 'append' THEN ARRAY['tidemark_writer']
+                          WHEN 'append_events' THEN ARRAY['tidemark_writer']
                           WHEN 'end_effects' THEN ARRAY['tidemark_runner']
                           WHEN 'refuse_change' THEN ARRAY[]::text[]
                           WHEN 'find_repeats' THEN ARRAY[]::text[]
