@@ -69,6 +69,7 @@ finding check_port(const settings& values, const char* name, bool is_ours) {
 
 finding check_disk(const settings& values) {
     finding out{"disk space", true, "not needed: the store is in memory", ""};
+    if (is_postgres(values)) out.seen = "not needed: the store is on the database's disk";
     const auto path = sqlite_path(values);
     if (path.empty()) return out;
     auto folder = std::filesystem::path{path}.parent_path();

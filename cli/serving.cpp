@@ -54,6 +54,7 @@ void log_access(const http::access_record& what) {
 bool is_known_method(std::string_view method) { return http::parse_method(method).has_value(); }
 
 std::string store_text(const settings& values) {
+    if (is_postgres(values)) return "in PostgreSQL";
     const auto path = sqlite_path(values);
     return path.empty() ? "in memory, gone at exit" : "in " + path;
 }

@@ -42,14 +42,17 @@ const std::string& template_database() {
 
 }  // namespace
 
-std::string postgres_server_url() { return environment("TIDEMARK_POSTGRES_URL"); }
+std::string postgres_server_url() {
+    auto url = environment("TIDEMARK_TEST_POSTGRES");
+    return url.empty() ? environment("TIDEMARK_POSTGRES_URL") : url;
+}
 
 bool has_postgres() {
     if (!postgres_server_url().empty()) return true;
     const auto is_strict = !environment("TIDEMARK_STRICT").empty();
-    CHECK_MESSAGE(!is_strict, "TIDEMARK_POSTGRES_URL is not set, and nothing may be skipped");
+    CHECK_MESSAGE(!is_strict, "TIDEMARK_TEST_POSTGRES is not set, and nothing may be skipped");
     MESSAGE(
-        "SKIPPED on PostgreSQL: TIDEMARK_POSTGRES_URL is not set "
+        "SKIPPED on PostgreSQL: TIDEMARK_TEST_POSTGRES is not set "
         "(tools/postgres_cluster.py COMMAND sets it)");
     return false;
 }

@@ -6,7 +6,7 @@
 
 namespace tidemark::testing {
 
-/// URL of a server for tests, from TIDEMARK_POSTGRES_URL: of a user who may create databases.
+/// URL of a server for tests, from TIDEMARK_TEST_POSTGRES: of a user who may create databases.
 /// "" without one; then tests of PostgreSQL say by name that they are skipped, and with
 /// TIDEMARK_STRICT set they fail.
 [[nodiscard]] std::string postgres_server_url();

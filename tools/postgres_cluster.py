@@ -2,7 +2,7 @@
 """A PostgreSQL cluster of one's own: made from the packaged programs in a folder of its own, on a
 free loopback port, with fsync on; gone when its user is done.
 
-    tools/postgres_cluster.py COMMAND...    runs the command with TIDEMARK_POSTGRES_URL set to it
+    tools/postgres_cluster.py COMMAND...    runs the command with TIDEMARK_TEST_POSTGRES set to it
     tools/postgres_cluster.py               prints the URL and serves until Ctrl-C
 
 The server refuses to run as root, so root starts it as the user `postgres`."""
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-VARIABLE = "TIDEMARK_POSTGRES_URL"
+VARIABLE = "TIDEMARK_TEST_POSTGRES"
 ROLE = "tidemark"
 START_SECONDS, STOP_SECONDS, PORT_ATTEMPTS = 60, 60, 3
 SETTINGS = {"fsync": "on", "synchronous_commit": "on", "max_connections": "200",
