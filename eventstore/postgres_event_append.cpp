@@ -69,10 +69,10 @@ class event_appends {
         const auto drawn = read_numbers(rows.bytes(2));
         std::vector<append_outcome> told;
         told.reserve(places_.size());
-        for (const auto& place : places_) {
-            const auto before = static_cast<std::uint64_t>(befores.at(place.stream));
-            const auto at = static_cast<std::uint64_t>(drawn.at(place.event - 1));
-            told.emplace_back(append_committed{.version = version{before + place.last},
+        for (const auto& one : places_) {
+            const auto before = static_cast<std::uint64_t>(befores.at(one.stream));
+            const auto at = static_cast<std::uint64_t>(drawn.at(one.event - 1));
+            told.emplace_back(append_committed{.version = version{before + one.last},
                                                .position = position{at},
                                                .recorded_at = rows.at(0)});
         }
