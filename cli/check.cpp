@@ -1,4 +1,5 @@
 #include "tidemark/cli/failure.hpp"
+#include "tidemark/cli/finding.hpp"
 #include "tidemark/cli/open_store.hpp"
 #include "tidemark/cli/session.hpp"
 
@@ -23,13 +24,6 @@ namespace json = boost::json;
 
 constexpr std::uint64_t disk_bytes_min = 256UL << 20U;
 constexpr rlim_t files_min = 1024;
-
-struct finding {
-    std::string name;
-    bool is_ok = true;
-    std::string seen;
-    std::string fix;
-};
 
 /// Whether a listener could be opened: a bind that is given up at once.
 std::string try_bind(const std::string& address, std::int64_t port) {
@@ -140,6 +134,9 @@ exit_code check(session& in, bool with_log) {
     const auto& values = in.values();
     found.push_back(
         {"configuration", true, std::to_string(values.all().size()) + " settings are valid", ""});
+    if (is_postgres(values)) {
+        for (auto& one : check_postgres(values)) found.push_back(std::move(one));
+    }
     auto is_live = false;
     found.push_back(check_store(in, is_live));
     if (with_log && found.back().is_ok) found.push_back(check_log(in));

@@ -1,4 +1,5 @@
 #include "tidemark/cli/failure.hpp"
+#include "tidemark/cli/output.hpp"
 #include "tidemark/cli/session.hpp"
 #include "tidemark/eventstore/postgres_connection.hpp"
 #include "tidemark/eventstore/postgres_database.hpp"
@@ -96,6 +97,30 @@ TEST_CASE("tool: what is wrong with a PostgreSQL store is said, with its remedy 
         CHECK_MESSAGE(told.remarks.find(remedy) != std::string::npos, told.remarks);
         CHECK(told.remarks.find("wr0ng") == std::string::npos);
     }
+}
+
+TEST_CASE("tool: check names the session that holds readers back") {
+    if (!has_postgres()) return;
+    const postgres_database database;
+    const auto url = database.options().url;
+    const std::vector<std::string> ask{"check", "--json",      "--store", url,
+                                       "--set", "http.port=0", "--set",   "http.admin_port=0"};
+    const auto horizon = [](const ran& r) -> std::string {
+        const auto told = boost::json::parse(r.results);
+        for (const auto& item : told.at("items").as_array()) {
+            if (cli::cell(item, "name") == "horizon") return cli::cell(item, "seen");
+        }
+        return "";
+    };
+    CHECK(horizon(run_with(ask)) == "nothing holds readers back");
+    postgres_connection open{database.options()};
+    open.execute(
+        "BEGIN; SELECT pg_advisory_xact_lock_shared((lock_tag::bigint << 48) | 7) "
+        "FROM meta");
+    const auto seen = horizon(run_with(ask));
+    CHECK(seen.find("session " + std::to_string(open.backend())) != std::string::npos);
+    CHECK(seen.find("position 7") != std::string::npos);
+    CHECK(seen.find("idle in transaction") != std::string::npos);
 }
 
 TEST_CASE("tool: a PostgreSQL store is read without a process that serves it") {

@@ -7,6 +7,7 @@
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/json_out.hpp"
 #include "tidemark/cli/open_store.hpp"
+#include "tidemark/cli/postgres_watch.hpp"
 #include "tidemark/http/static_files.hpp"
 #include "tidemark/observability/log.hpp"
 #include "tidemark/sagas/saga_list.hpp"
@@ -179,6 +180,9 @@ void serving::observe() {
     observed_.push_back(registry_.observe(catalog.http_requests_shed, {"limit"}, [this] {
         return static_cast<double>(api_->counts().shed);
     }));
+    if (const auto* events = as_postgres(*events_)) {
+        observe_connections(registry_, catalog, *events, observed_);
+    }
 }
 
 void serving::measure_relays(position end) const {
@@ -194,6 +198,15 @@ void serving::measure_relays(position end) const {
     runtime_.metrics().relay_oldest_age.get().set(oldest);
 }
 
+awaitable<void> serving::measure_horizon(position end) {
+    auto* const events = as_postgres(*events_);
+    if (events == nullptr) co_return;
+    const auto held = co_await find_horizon_lag(*events, end, world_.clock().now());
+    if (!held) co_return;
+    runtime_.metrics().horizon_lag_events.get().set(static_cast<double>(held->events));
+    runtime_.metrics().horizon_lag.get().set(held->seconds);
+}
+
 /// Numbers that only the store knows, asked for at intervals so that a scrape never waits for it.
 awaitable<void> serving::sample() {
     const auto entries = runtime_.metrics().dlq_entries.with({"effect"});
@@ -202,6 +215,7 @@ awaitable<void> serving::sample() {
         if (parked) entries.set(static_cast<double>(*parked));
         const auto status = co_await events_->status();
         if (status) measure_relays(status->last_position);
+        if (status) co_await measure_horizon(status->last_position);
         const auto is_over = co_await stop_sampling_.wait_for(world_, sample_period);
         if (is_over) co_return;
     }

@@ -70,6 +70,7 @@ class serving {
     void observe();
     void start_demo();
     void measure_relays(position end) const;
+    [[nodiscard]] awaitable<void> measure_horizon(position end);
     [[nodiscard]] awaitable<void> sample();
     void listen();
     [[nodiscard]] awaitable<http::drain_report> close_listener();

@@ -94,6 +94,7 @@ std::optional<postgres_failure> postgres_calls::attempt(postgres_call& call,
     try {
         call.run(*held);
     } catch (const postgres_failure& failed) {
+        if (failed.verdict() == postgres_verdict::read_only) held.spend();
         if (is_worth_repeating(failed, call)) return failed;
         call.fail(failed.as_error(pool_.place(), call.purpose));
         return std::nullopt;

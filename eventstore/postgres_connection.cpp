@@ -215,6 +215,12 @@ postgres_rows postgres_connection::execute(const std::string& script) {
     return await_answer();
 }
 
+void postgres_connection::ping(duration at_most) {
+    demand_alive();
+    if (PQsendQuery(session_.get(), "SELECT 1") == 0) fail_unsent();
+    std::ignore = await_answer(at_most);
+}
+
 bool postgres_connection::is_alive() {
     if (!session_ || PQstatus(session_.get()) != CONNECTION_OK) return false;
     pollfd ready{.fd = PQsocket(session_.get()), .events = POLLIN, .revents = 0};
@@ -254,7 +260,11 @@ pg_result* postgres_connection::next_answer(duration until) {
 }
 
 postgres_rows postgres_connection::await_answer() {
-    const auto until = now() + options_.statement_timeout + options_.answer_grace;
+    return await_answer(options_.statement_timeout + options_.answer_grace);
+}
+
+postgres_rows postgres_connection::await_answer(duration at_most) {
+    const auto until = now() + at_most;
     std::optional<postgres_failure> failed;
     std::optional<postgres_rows> answer;
     while (auto* next = next_answer(until)) {

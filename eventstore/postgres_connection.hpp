@@ -82,8 +82,8 @@ class postgres_connection {
 
     /// False once the connection is lost, as far as can be told without asking the server.
     [[nodiscard]] bool is_alive();
-    /// One round trip.
-    void ping() { execute("SELECT 1"); }
+    /// One round trip, given up after `at_most`.
+    void ping(duration at_most);
     [[nodiscard]] bool in_transaction() const;
 
     /// Waits until a notification of another session arrives, the time is over or
@@ -113,6 +113,7 @@ class postgres_connection {
     /// Throws what the session says about a call that could not be sent.
     [[noreturn]] void fail_unsent();
     [[nodiscard]] postgres_rows await_answer();
+    [[nodiscard]] postgres_rows await_answer(duration at_most);
     /// The next answer of the statement under way; null behind the last one.
     [[nodiscard]] pg_result* next_answer(duration until);
     void forget_statements();

@@ -29,6 +29,10 @@ postgres_commit_counts postgres_storage::commits() const {
     return parts_->writer ? parts_->writer->counts() : postgres_commit_counts{};
 }
 
+postgres_pool::counts postgres_storage::connections() const {
+    return parts_->calls->pool().count();
+}
+
 awaitable<outcomes> postgres_storage::append(append_batch batch) {
     auto start = [this, batch](std::unique_ptr<resumption<outcomes>> caller) {
         if (auto refused = refuse_long_batch(batch->size())) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tidemark/eventstore/postgres_options.hpp"
+#include "tidemark/eventstore/postgres_pool.hpp"
 #include "tidemark/eventstore/postgres_writer.hpp"
 #include "tidemark/eventstore/storage.hpp"
 
@@ -30,6 +31,8 @@ class postgres_storage final : public storage {
     postgres_storage& operator=(const postgres_storage&) = delete;
 
     [[nodiscard]] postgres_commit_counts commits() const;
+    /// The connections for everything but appends.
+    [[nodiscard]] postgres_pool::counts connections() const;
     /// Sessions with an append under way, the one that holds the horizon back most first.
     [[nodiscard]] awaitable<result<std::vector<horizon_holder>>> find_horizon_holders();
 

@@ -25,7 +25,7 @@ postgres_pool::postgres_pool(postgres_options options)
 postgres_pool::~postgres_pool() = default;
 
 postgres_pool::lease::~lease() {
-    if (pool_ != nullptr) pool_->give_back(std::move(connection_), opened_at_);
+    if (pool_ != nullptr) pool_->give_back(*this);
 }
 
 std::optional<error> postgres_pool::warm_up() {
@@ -84,7 +84,7 @@ bool postgres_pool::is_usable(idle_connection& one) const {
     if (!one.connection->is_alive()) return false;
     if (at - one.idle_since <= options_.idle_max) return true;
     try {
-        one.connection->ping();
+        one.connection->ping(options_.acquire_timeout);
         return true;
     } catch (const postgres_failure&) {
         return false;
@@ -138,16 +138,16 @@ error postgres_pool::late() {
                                   "raise postgres.connections_max"};
 }
 
-void postgres_pool::give_back(std::unique_ptr<postgres_connection> connection, duration opened_at) {
-    const auto is_good = connection->is_alive() && !connection->in_transaction();
-    // Closed outside the lock.
-    std::unique_ptr<postgres_connection> gone;
+void postgres_pool::give_back(lease& done) {
+    auto& connection = done.connection_;
+    const auto is_good = !done.is_spent_ && connection->is_alive() && !connection->in_transaction();
+    // What is left in the lease is closed outside the lock.
     const lock held{mutex_};
     if (is_good && !is_stopping_) {
-        idle_.push_back(
-            {.connection = std::move(connection), .opened_at = opened_at, .idle_since = now()});
+        idle_.push_back({.connection = std::move(connection),
+                         .opened_at = done.opened_at_,
+                         .idle_since = now()});
     } else {
-        gone = std::move(connection);
         --open_;
     }
     changed_.notify_one();

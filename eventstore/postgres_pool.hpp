@@ -32,11 +32,14 @@ class postgres_pool {
         lease(lease&& other) noexcept
             : pool_{std::exchange(other.pool_, nullptr)},
               connection_{std::move(other.connection_)},
-              opened_at_{other.opened_at_} {}
+              opened_at_{other.opened_at_},
+              is_spent_{other.is_spent_} {}
         lease& operator=(lease&&) = delete;
         ~lease();
         [[nodiscard]] postgres_connection& operator*() const { return *connection_; }
         [[nodiscard]] postgres_connection* operator->() const { return connection_.get(); }
+        /// To be closed when it is given back: its server is not the one that is wanted any more.
+        void spend() { is_spent_ = true; }
 
       private:
         friend class postgres_pool;
@@ -47,6 +50,7 @@ class postgres_pool {
         postgres_pool* pool_;
         std::unique_ptr<postgres_connection> connection_;
         duration opened_at_;
+        bool is_spent_ = false;
     };
 
     /// Opens `connections_min` connections. The error of the first that fails.
@@ -89,7 +93,7 @@ class postgres_pool {
     void note_failure(const postgres_failure& failed);
     [[nodiscard]] bool may_open(duration now) const;
     [[nodiscard]] error late();
-    void give_back(std::unique_ptr<postgres_connection> connection, duration opened_at);
+    void give_back(lease& done);
 
     const postgres_options options_;
     const std::string place_;

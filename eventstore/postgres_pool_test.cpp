@@ -182,6 +182,22 @@ TEST_CASE("postgres calls: what the database undid in favour of another is sent 
     CHECK(*answer == 3);
 }
 
+TEST_CASE("postgres calls: a server that takes no writes any more is left for the one that does") {
+    if (!has_postgres()) return;
+    postgres_calls calls{server()};
+    auto seen = std::make_shared<std::set<int>>();
+    const auto answer = run(calls.write<int>([seen](postgres_connection& c) -> result<int> {
+        seen->insert(c.backend());
+        if (seen->size() == 1) {
+            c.execute("SET default_transaction_read_only = on");
+            c.execute("CREATE TABLE refused(id int)");
+        }
+        return static_cast<int>(seen->size());
+    }));
+    REQUIRE(answer.has_value());
+    CHECK(*answer == 2);
+}
+
 TEST_CASE("postgres calls: one call too many is overloaded at once") {
     auto options = postgres_options{.url = "postgres://u@127.0.0.1:1/d", .calls_queued_max = 0};
     postgres_calls calls{options};

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """kill -9 on both sides of a PostgreSQL store while orders arrive: of the shop (strace delivers
-SIGKILL at the k-th call of a kind), of one session's server process, of the whole server; and
-sessions ended in storms.
+SIGKILL at the k-th call of a kind), of one of two shops that share the database, of one session's
+server process, of the whole server; and sessions ended in storms.
 
 Held to, as in crash_test.py: every acknowledged order is there afterwards; a key whose answer got
 lost is answered as the first time once it was stored; nothing is stored twice; every order and its
-saga ends; stock and orders agree. A shop whose server died goes on by itself.
+saga ends; stock and orders agree. A shop whose server died goes on by itself. What a killed shop had begun, the one
+beside it ends.
 
     tests/postgres_crash_test.py PATH-OF-THE-SHOP [ROUNDS]"""
 
@@ -28,7 +29,7 @@ from postgres_cluster import Cluster, Unavailable  # noqa: E402
 from shop_process import Shop, call, post  # noqa: E402
 
 CLIENTS = 8
-FAULTS = ("shop", "server", "session", "storm")
+FAULTS = ("shop", "server", "session", "storm", "pair")
 # Calls of one thread of the shop before the aimed one: what is sent to the server and to clients,
 # and what comes back.
 COUNTS = {"sendto": (40, 250), "recvfrom": (40, 250)}
@@ -121,6 +122,31 @@ def live_through(fault, program, folder, cluster, ledger, rng):
     return True
 
 
+def lose_one_of_two(program, folder, cluster, ledger, rng):
+    """Two shops on one database; one is killed, and the other ends what both have taken."""
+    other = pathlib.Path(folder) / "other"
+    other.mkdir(exist_ok=True)
+    shops = [Shop(program, place, store=cluster.url("shop")) for place in (folder, other)]
+    try:
+        for shop in shops:
+            assert shop.wait_ready(), f"a shop did not start: {shop.tail()}"
+        clients = [Clients(shop, ledger, f"p{i}{rng.random()}") for i, shop in enumerate(shops)]
+        try:
+            wait_for_orders(ledger, 40)
+            clients[0].stop.set()
+            shops[0].kill()
+            wait_for_orders(ledger, 10)
+        finally:
+            for some in clients:
+                some.end()
+        crash_test.wait_until_ended(shops[1], ledger, 300)
+    finally:
+        for shop in shops:
+            if shop.process.poll() is None:
+                shop.kill()
+    return True
+
+
 def settle(program, folder, cluster, ledger, stocked):
     shop = Shop(program, folder, store=cluster.url("shop"))
     try:
@@ -150,7 +176,7 @@ def stock_up(program, folder, cluster, stocked):
 
 def main():
     program = sys.argv[1]
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 12
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 15
     if shutil.which("strace") is None:
         print("strace is not installed: nothing was aimed")
         return 77
@@ -164,6 +190,8 @@ def main():
                 fault = FAULTS[number % len(FAULTS)]
                 if fault == "shop":
                     landed[fault] += kill_shop(program, folder, cluster, ledger, rng)
+                elif fault == "pair":
+                    landed[fault] += lose_one_of_two(program, folder, cluster, ledger, rng)
                 else:
                     landed[fault] += live_through(fault, program, folder, cluster, ledger, rng)
             settle(program, folder, cluster, ledger, stocked)
