@@ -10,14 +10,28 @@ namespace {
 
 /// Rows of one answer: bounds what is in memory twice.
 constexpr std::size_t slice_rows = 4096;
+/// Rows asked for together with the horizon.
+constexpr std::size_t first_rows = 64;
 constexpr std::int64_t streams_exact_max = 1'000;
 
 constexpr std::string_view select_stream_sql =
     "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
     "payload FROM events WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3";
-constexpr std::string_view select_log_sql =
+/// Horizon and events in one round trip; through a function, which copies every row twice.
+constexpr std::string_view read_log_sql =
     "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
     "payload, stream FROM read_log($1, $2, $3)";
+/// Events up to a horizon that was taken before this statement.
+constexpr std::string_view select_log_sql =
+    "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
+    "payload, stream FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3";
+constexpr std::string_view select_category_sql =
+    "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
+    "payload, stream FROM events WHERE category = $4 AND position > $1 AND position <= $2 "
+    "ORDER BY position LIMIT $3";
+constexpr std::string_view select_last_sql =
+    "SELECT position FROM events WHERE position > $1 AND position <= $2 "
+    "ORDER BY position DESC LIMIT 1";
 
 /// Reads the columns that both statements begin with.
 recorded_event read_event(const postgres_rows& row, stream_id stream) {
@@ -31,7 +45,7 @@ recorded_event read_event(const postgres_rows& row, stream_id stream) {
 }
 
 /// Adds what one call of `read_log` answers; how many events there were.
-std::size_t add_slice(postgres_rows rows, event_page& page) {
+std::size_t add_first(postgres_rows rows, event_page& page) {
     std::size_t added = 0;
     while (rows.next()) {
         if (rows.is_null(9)) {
@@ -44,6 +58,23 @@ std::size_t add_slice(postgres_rows rows, event_page& page) {
         ++added;
     }
     return added;
+}
+
+/// Fills the page up to its horizon or `limit`; false if the log ended before that.
+bool fill(postgres_connection& session, const std::string& category, std::size_t limit,
+          event_page& page) {
+    while (page.events.size() < limit) {
+        const auto slice = std::min(slice_rows, limit - page.events.size());
+        auto rows = category.empty() ? session.run(select_log_sql, {page.seen, page.horizon, slice})
+                                     : session.run(select_category_sql,
+                                                   {page.seen, page.horizon, slice, category});
+        const auto found = static_cast<std::size_t>(rows.size());
+        page.events.reserve(page.events.size() + found);
+        while (rows.next()) page.events.push_back(read_event(rows, rows.stream(9)));
+        if (found > 0) page.seen = page.events.back().position;
+        if (found < slice) return false;
+    }
+    return true;
 }
 
 }  // namespace
@@ -66,12 +97,13 @@ std::vector<recorded_event> read_stream(postgres_connection& session, const stre
 event_page read_log(postgres_connection& session, const std::string& category, position after,
                     std::size_t limit) {
     event_page page{.seen = after};
-    for (;;) {
-        const auto slice = std::min(slice_rows, limit - page.events.size());
-        const auto found =
-            add_slice(session.run(select_log_sql, {page.seen, slice, category}), page);
-        if (found < slice || page.events.size() == limit) return page;
-    }
+    // At the end of the log, where most readers are, this is all.
+    const auto first = std::min(first_rows, limit);
+    if (add_first(session.run(read_log_sql, {after, first, category}), page) < first) return page;
+    if (fill(session, category, limit, page) || category.empty()) return page;
+    auto last = session.run(select_last_sql, {page.seen, page.horizon});
+    if (last.next()) page.seen = position{last.number(0)};
+    return page;
 }
 
 std::optional<snapshot> latest_snapshot(postgres_connection& session, const stream_id& stream,
