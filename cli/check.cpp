@@ -1,4 +1,5 @@
 #include "tidemark/cli/failure.hpp"
+#include "tidemark/cli/finding.hpp"
 #include "tidemark/cli/open_store.hpp"
 #include "tidemark/cli/session.hpp"
 
@@ -24,13 +25,6 @@ namespace json = boost::json;
 
 constexpr std::uint64_t disk_bytes_min = 256UL << 20U;
 constexpr rlim_t files_min = 1024;
-
-struct finding {
-    std::string name;
-    bool is_ok = true;
-    std::string seen;
-    std::string fix;
-};
 
 /// Whether a listener could be opened: a bind that is given up at once.
 std::string try_bind(const std::string& address, std::int64_t port) {
@@ -75,6 +69,7 @@ finding served_port(const char* name, const std::string& url) {
 
 finding check_disk(const settings& values) {
     finding out{"disk space", true, "not needed: the store is in memory", ""};
+    if (is_postgres(values)) out.seen = "not needed: the store is on the database's disk";
     const auto path = sqlite_path(values);
     if (path.empty()) return out;
     auto folder = std::filesystem::path{path}.parent_path();
@@ -159,6 +154,9 @@ exit_code check(session& in, bool with_log) {
     const auto& values = in.values();
     found.push_back(
         {"configuration", true, std::to_string(values.all().size()) + " settings are valid", ""});
+    if (is_postgres(values)) {
+        for (auto& one : check_postgres(values)) found.push_back(std::move(one));
+    }
     std::optional<asked_process> process;
     found.push_back(check_store(in, process));
     if (with_log && found.back().is_ok) found.push_back(check_log(in));

@@ -2,6 +2,7 @@
 
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/eventstore/postgres_event_store.hpp"
 #include "tidemark/eventstore/sqlite_event_store.hpp"
 #include "tidemark/runtime/config.hpp"
 
@@ -13,12 +14,48 @@ std::string sqlite_path(const settings& values) {
     return url.starts_with(scheme) ? url.substr(scheme.size()) : "";
 }
 
-std::unique_ptr<storage> open_store(execution& world, const settings& values, store_mode mode) {
-    const auto path = sqlite_path(values);
-    if (path.empty()) return std::make_unique<memory_storage>(world.clock());
+bool is_postgres(const settings& values) {
+    return values.text("store.url").starts_with("postgres");
+}
+
+postgres_options postgres_settings(const settings& values, store_mode mode) {
+    const config typed{values};
+    postgres_options options;
+    options.url = typed.store_url;
+    options.password = typed.postgres.password;
+    options.schema = typed.postgres.schema;
+    options.migrates = typed.postgres.migrates;
+    options.is_read_only = mode == store_mode::read_only;
+    options.is_pooled = typed.postgres.is_pooled;
+    options.allows_unsafe_durability = typed.postgres.allows_unsafe_durability;
+    options.statement_timeout = typed.postgres.statement_timeout;
+    options.connections_min = typed.postgres.connections_min;
+    options.connections_max = typed.postgres.connections_max;
+    options.acquire_timeout = typed.postgres.acquire_timeout;
+    options.writers = typed.postgres.writers;
+    options.batch_requests_max = typed.postgres.group_commit_max;
+    return options;
+}
+
+postgres_storage* as_postgres(storage& events) {
+    return events.kind() == "postgres" ? &static_cast<postgres_storage&>(events) : nullptr;
+}
+
+namespace {
+
+std::unique_ptr<storage> open_postgres(const settings& values, store_mode mode) {
+    auto opened = postgres_storage::open(postgres_settings(values, mode));
+    if (opened) return std::move(*opened);
+    throw failure{
+        exit_code::unreachable,
+        {"CLI-006", opened.error().message(), "store.url, " + values.at("store.url").source,
+         "do what the message says; nothing was changed"}};
+}
+
+std::unique_ptr<storage> open_sqlite(execution& world, const settings& values, store_mode mode) {
     const config typed{values};
     sqlite_options options;
-    options.path = path;
+    options.path = sqlite_path(values);
     options.durability =
         typed.sqlite.is_synchronous_full ? sqlite_durability::full : sqlite_durability::normal;
     options.batch_requests_max = typed.sqlite.group_commit_max;
@@ -33,6 +70,14 @@ std::unique_ptr<storage> open_store(execution& world, const settings& values, st
              "name the file with --store sqlite:PATH, or start the process that makes it"}};
     }
     throw to_failure(opened.error(), from);
+}
+
+}  // namespace
+
+std::unique_ptr<storage> open_store(execution& world, const settings& values, store_mode mode) {
+    if (is_postgres(values)) return open_postgres(values, mode);
+    if (!sqlite_path(values).empty()) return open_sqlite(world, values, mode);
+    return std::make_unique<memory_storage>(world.clock());
 }
 
 std::unique_ptr<memory_event_bus> open_bus() { return std::make_unique<memory_event_bus>(); }

@@ -2,18 +2,28 @@
 
 #include "tidemark/async/executor.hpp"
 #include "tidemark/eventbus/memory_event_bus.hpp"
+#include "tidemark/eventstore/postgres_options.hpp"
 #include "tidemark/eventstore/storage.hpp"
 #include "tidemark/runtime/settings.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <string>
+
+namespace tidemark {
+
+class postgres_storage;
+
+}  // namespace tidemark
 
 namespace tidemark::cli {
 
 /// How a store is opened.
 enum class store_mode : std::uint8_t {
-    /// Without its lock and without writing; a file must be there.
+    /// Without its lock and without writing; a file, or a migrated database, must be there.
     read_only,
-    /// Under its lock; a file that is not there is made, an older schema is migrated.
+    /// Under its lock, if it has one; a file that is not there is made, an older schema is
+    /// migrated.
     serving,
 };
 
@@ -21,6 +31,15 @@ enum class store_mode : std::uint8_t {
 /// if another process serves the file, CLI-006 otherwise. `world` outlives the store.
 [[nodiscard]] std::unique_ptr<storage> open_store(execution& world, const settings& values,
                                                   store_mode mode);
+
+/// What the settings say about PostgreSQL, for a "postgres:" URL.
+[[nodiscard]] postgres_options postgres_settings(const settings& values, store_mode mode);
+
+/// Whether `store.url` names a PostgreSQL database.
+[[nodiscard]] bool is_postgres(const settings& values);
+
+/// The store as what it is, for what only this backend tells; null if it is another.
+[[nodiscard]] postgres_storage* as_postgres(storage& events);
 
 /// The bus that `bus.url` names: "memory:" is all there is.
 [[nodiscard]] std::unique_ptr<memory_event_bus> open_bus();

@@ -7,6 +7,7 @@
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/json_out.hpp"
 #include "tidemark/cli/open_store.hpp"
+#include "tidemark/cli/postgres_watch.hpp"
 #include "tidemark/http/static_files.hpp"
 #include "tidemark/observability/log.hpp"
 #include "tidemark/sagas/saga_list.hpp"
@@ -54,6 +55,7 @@ void log_access(const http::access_record& what) {
 bool is_known_method(std::string_view method) { return http::parse_method(method).has_value(); }
 
 std::string store_text(const settings& values) {
+    if (is_postgres(values)) return "in PostgreSQL";
     const auto path = sqlite_path(values);
     return path.empty() ? "in memory, gone at exit" : "in " + path;
 }
@@ -186,6 +188,9 @@ void serving::observe() {
     observed_.push_back(registry_.observe(catalog.http_requests_shed, {"limit"}, [this] {
         return static_cast<double>(api_->counts().shed);
     }));
+    if (const auto* events = as_postgres(*events_)) {
+        observe_connections(registry_, catalog, *events, observed_);
+    }
 }
 
 void serving::measure_relays(position end) const {
@@ -218,6 +223,15 @@ awaitable<void> serving::measure_dead_letters() {
     catalog.dlq_oldest_age.with({"effect"}).set(seconds.count());
 }
 
+awaitable<void> serving::measure_horizon(position end) {
+    auto* const events = as_postgres(*events_);
+    if (events == nullptr) co_return;
+    const auto held = co_await find_horizon_lag(*events, end, world_.clock().now());
+    if (!held) co_return;
+    runtime_.metrics().horizon_lag_events.get().set(static_cast<double>(held->events));
+    runtime_.metrics().horizon_lag.get().set(held->seconds);
+}
+
 /// Numbers that only the store knows, asked for at intervals so that a scrape never waits for it.
 awaitable<void> serving::sample() {
     while (!is_stopping_) {
@@ -228,6 +242,7 @@ awaitable<void> serving::sample() {
         }
         const auto status = co_await events_->status();
         if (status) measure_relays(status->last_position);
+        if (status) co_await measure_horizon(status->last_position);
         const auto is_over = co_await stop_sampling_.wait_for(world_, sample_period);
         if (is_over) co_return;
     }

@@ -71,6 +71,7 @@ class serving {
     void start_demo();
     void measure_relays(position end) const;
     [[nodiscard]] awaitable<void> measure_dead_letters();
+    [[nodiscard]] awaitable<void> measure_horizon(position end);
     [[nodiscard]] awaitable<void> sample();
     void listen();
     [[nodiscard]] awaitable<http::drain_report> close_listener();

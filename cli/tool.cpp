@@ -22,7 +22,7 @@ void add_globals(CLI::App& tool, session& in) {
     tool.add_flag("-v,--verbose", in.is_verbose, "say what is being done");
     tool.add_flag("--no-color", in.is_plain, "no colours (also: NO_COLOR)");
     tool.add_option("--url", in.url, "admin listener of a running process")->type_name("URL");
-    tool.add_option("--store", in.store, "store to use, as store.url: sqlite:PATH")
+    tool.add_option("--store", in.store, "store to use, as store.url: sqlite:PATH, postgres://…")
         ->type_name("URL");
     tool.add_option("--config", in.config_file, "configuration file")->type_name("FILE");
     tool.add_option("--set", in.assignments, "one setting, section.key=value; repeatable")

@@ -1,6 +1,8 @@
 #include "tidemark/eventstore/contract.hpp"
 
 #include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/eventstore/postgres_database.hpp"
+#include "tidemark/eventstore/postgres_event_store.hpp"
 #include "tidemark/eventstore/sqlite_event_store.hpp"
 #include "tidemark/eventstore/temporary_folder.hpp"
 
@@ -29,6 +31,16 @@ class sqlite_contract_store : public contract_store {
     temporary_folder folder_;
     std::unique_ptr<sqlite_storage> storage_ =
         sqlite_storage::open(time, {.path = folder_.file("tidemark.db")}).value();
+};
+
+class postgres_contract_store : public contract_store {
+  public:
+    [[nodiscard]] storage& store() override { return *storage_; }
+
+  private:
+    postgres_database database_;
+    std::unique_ptr<postgres_storage> storage_ =
+        postgres_storage::open(database_.options(), &time).value();
 };
 
 template <class T>
@@ -91,6 +103,9 @@ const std::vector<contract_backend>& contract_backends() {
     static const std::vector<contract_backend> all{
         contract_backend{.name = "memory", .make = make<memory_contract_store>},
         contract_backend{.name = "sqlite", .make = make<sqlite_contract_store>},
+        contract_backend{.name = "postgres",
+                         .make = make<postgres_contract_store>,
+                         .is_available = has_postgres},
     };
     return all;
 }
@@ -98,6 +113,7 @@ const std::vector<contract_backend>& contract_backends() {
 void for_each_backend(const std::function<void(contract_store&)>& test) {
     for (const auto& backend : contract_backends()) {
         CAPTURE(backend.name);
+        if (backend.is_available && !backend.is_available()) continue;
         const auto store = backend.make();
         test(*store);
     }

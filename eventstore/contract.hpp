@@ -51,6 +51,9 @@ class contract_store {
 struct contract_backend {
     std::string name;
     std::function<std::unique_ptr<contract_store>()> make;
+    /// Whether this machine has what it needs; otherwise it says so or fails the running test.
+    /// None: always.
+    std::function<bool()> is_available;
 };
 
 /// Every backend that must keep the contract. A backend joins by standing in this list.

@@ -1,6 +1,6 @@
 #include "tidemark/eventstore/sqlite_effect_row.hpp"
 
-#include <charconv>
+#include "tidemark/eventstore/stored_lists.hpp"
 
 namespace tidemark {
 
@@ -35,29 +35,6 @@ claimed_effect read_effect(const sqlite_rows& row) {
     work.stored_at = row.at(18);
     work.due = row.at(19);
     return work;
-}
-
-std::string join_indices(const std::vector<std::uint32_t>& indices) {
-    std::string text;
-    for (const auto index : indices) {
-        if (!text.empty()) text += ',';
-        text += std::to_string(index);
-    }
-    return text;
-}
-
-std::vector<std::uint32_t> split_indices(std::string_view text) {
-    std::vector<std::uint32_t> indices;
-    const auto* next = text.data();
-    const auto* end = text.data() + text.size();
-    while (next < end) {
-        std::uint32_t index = 0;
-        const auto parsed = std::from_chars(next, end, index);
-        if (parsed.ec != std::errc{}) break;
-        indices.push_back(index);
-        next = parsed.ptr + 1;
-    }
-    return indices;
 }
 
 }  // namespace tidemark

@@ -4,7 +4,6 @@
 #include "tidemark/eventstore/sqlite_connection.hpp"
 
 #include <string>
-#include <vector>
 
 namespace tidemark {
 
@@ -13,9 +12,5 @@ inline constexpr int effect_columns = 20;
 /// "SELECT <those columns><more> FROM effects <tail>".
 [[nodiscard]] std::string select_effects(std::string_view tail, std::string_view more = {});
 [[nodiscard]] claimed_effect read_effect(const sqlite_rows& row);
-
-/// Indices as they are stored: decimal, separated by commas.
-[[nodiscard]] std::string join_indices(const std::vector<std::uint32_t>& indices);
-[[nodiscard]] std::vector<std::uint32_t> split_indices(std::string_view text);
 
 }  // namespace tidemark

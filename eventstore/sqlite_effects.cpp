@@ -2,6 +2,7 @@
 
 #include "tidemark/eventstore/refusals.hpp"
 #include "tidemark/eventstore/sqlite_effect_row.hpp"
+#include "tidemark/eventstore/stored_lists.hpp"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 #include "tidemark/eventstore/sqlite_models.hpp"
 
 #include "tidemark/eventstore/refusals.hpp"
+#include "tidemark/eventstore/stored_lists.hpp"
 
-#include <charconv>
 #include <exception>
 #include <utility>
 
@@ -12,41 +12,7 @@ namespace {
 /// Documents deleted in one step of clearing: some milliseconds.
 constexpr int clear_step_documents = 500;
 
-void append_text(std::string& out, std::string_view text) {
-    out.append(std::to_string(text.size())).append(1, ':').append(text);
-}
-
-std::optional<std::string> take_text(std::string_view& stored) {
-    std::size_t size = 0;
-    const auto parsed = std::from_chars(stored.data(), stored.data() + stored.size(), size);
-    const auto begin = static_cast<std::size_t>(parsed.ptr - stored.data()) + 1;
-    if (parsed.ec != std::errc{} || begin + size > stored.size()) return std::nullopt;
-    std::string text{stored.substr(begin, size)};
-    stored.remove_prefix(begin + size);
-    return text;
-}
-
 }  // namespace
-
-std::string join_indexes(const std::map<std::string, std::string>& indexes) {
-    std::string stored;
-    for (const auto& [name, value] : indexes) {
-        append_text(stored, name);
-        append_text(stored, value);
-    }
-    return stored;
-}
-
-std::map<std::string, std::string> split_indexes(std::string_view stored) {
-    std::map<std::string, std::string> indexes;
-    while (!stored.empty()) {
-        auto name = take_text(stored);
-        auto value = take_text(stored);
-        if (!name || !value) break;
-        indexes.insert_or_assign(std::move(*name), std::move(*value));
-    }
-    return indexes;
-}
 
 document read_document(const sqlite_rows& row) {
     return {.key = row.text(0), .body = row.text(1), .indexes = split_indexes(row.bytes(2))};

@@ -55,9 +55,6 @@ class sqlite_models {
     sqlite_statement select_by_index_;
 };
 
-/// Index values of a document as they are stored beside it: each text behind its length.
-[[nodiscard]] std::string join_indexes(const std::map<std::string, std::string>& indexes);
-[[nodiscard]] std::map<std::string, std::string> split_indexes(std::string_view stored);
 /// Reads key, body, indexes from column 0 on.
 [[nodiscard]] document read_document(const sqlite_rows& row);
 

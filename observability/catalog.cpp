@@ -89,6 +89,21 @@ void declare_store(runtime_metrics& m, const declarer& d) {
     m.snapshots = d.counter("snapshots", {"outcome"}, "Snapshots by what became of them.");
 }
 
+void declare_shared_store(runtime_metrics& m, const declarer& d) {
+    m.store_connections = d.gauge("store_connections", {"state"},
+                                  "Connections to the database, and callers that wait for one.");
+    m.store_connections_opened = d.counter("store_connections_opened", {"outcome"},
+                                           "Connections to the database that were tried.");
+    m.store_connection_waits_ended =
+        d.counter("store_connection_waits_ended", {},
+                  "Calls that waited for a connection to the database in vain.");
+    m.horizon_lag_events =
+        d.gauge("horizon_lag_events", {},
+                "Committed events that readers do not see yet because an older append is open.");
+    m.horizon_lag = d.gauge(
+        "horizon_lag", {}, "How long the oldest open append has held readers back.", unit::seconds);
+}
+
 void declare_readers(runtime_metrics& m, const declarer& d) {
     m.relay_pending_events =
         d.gauge("relay_pending_events", {}, "Committed events that are not yet on the bus.");
@@ -119,6 +134,7 @@ runtime_metrics::runtime_metrics(metrics_registry& registry) {
     declare_commands(*this, d);
     declare_effects(*this, d);
     declare_store(*this, d);
+    declare_shared_store(*this, d);
     declare_readers(*this, d);
     build_info = registry.gauges({.name = "tidemark_build_info",
                                   .kind = kind::gauge,

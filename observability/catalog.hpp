@@ -41,6 +41,13 @@ struct runtime_metrics {
     metrics::counter_family events_replayed;          // {aggregate}
     metrics::counter_family snapshots;                // {outcome}: saved, loaded, ignored, failed
 
+    // A shared store. {state}: idle, busy, waiting (callers without one).
+    metrics::gauge_family store_connections;           // {state}
+    metrics::counter_family store_connections_opened;  // {outcome}: done, failed
+    metrics::counter_family store_connection_waits_ended;
+    metrics::gauge_family horizon_lag_events;
+    metrics::gauge_family horizon_lag;  // seconds
+
     // Relay and bus.
     metrics::gauge_family relay_pending_events;
     metrics::gauge_family relay_oldest_age;

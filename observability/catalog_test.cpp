@@ -33,6 +33,10 @@ void touch_all(runtime_metrics& m) {
           [&] { m.append_conflicts.with({one}).add(); },
           [&] { m.event_load_duration.with({one}).observe(.1); },
           [&] { m.events_replayed.with({one}).add(); }, [&] { m.snapshots.with({"saved"}).add(); },
+          [&] { m.store_connections.with({"idle"}).set(1); },
+          [&] { m.store_connections_opened.with({"done"}).add(); },
+          [&] { m.store_connection_waits_ended.get().add(); },
+          [&] { m.horizon_lag_events.get().set(1); }, [&] { m.horizon_lag.get().set(.1); },
           [&] { m.relay_pending_events.get().set(1); }, [&] { m.relay_oldest_age.get().set(1); },
           [&] { m.bus_publish_duration.with({one, "done"}).observe(.1); },
           [&] { m.projection_lag_events.with({one}).set(1); },
@@ -73,7 +77,7 @@ TEST_CASE("catalog: every declared family can be counted in") {
     for (const auto& what : registry.declarations()) {
         CHECK_MESSAGE(text.find("# TYPE " + what.name + " ") != std::string::npos, what.name);
     }
-    CHECK(registry.declarations().size() == 29 + 7);
+    CHECK(registry.declarations().size() == 34 + 7);
 }
 
 TEST_CASE("catalog: the process is measured") {

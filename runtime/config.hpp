@@ -54,6 +54,19 @@ struct config {
         bool is_synchronous_full;
         std::size_t group_commit_max;
     };
+    struct postgres_options {
+        std::string password;
+        std::string schema;
+        bool migrates;
+        bool is_pooled;
+        bool allows_unsafe_durability;
+        std::size_t writers;
+        std::size_t connections_min;
+        std::size_t connections_max;
+        std::size_t group_commit_max;
+        duration acquire_timeout;
+        duration statement_timeout;
+    };
     struct demo_options {
         bool is_enabled;
         double rate;
@@ -71,6 +84,7 @@ struct config {
     /// For stores that do not say their own.
     store_options stores;
     sqlite_options sqlite;
+    postgres_options postgres;
     demo_options demo;
 };
 

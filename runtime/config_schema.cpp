@@ -26,7 +26,23 @@ std::optional<std::string> check_address(std::string_view text) {
 std::optional<std::string> check_store(std::string_view text) {
     if (text == "sqlite:") return "must name a file behind sqlite:";
     if (text.starts_with("memory:") && text != "memory:") return "must be memory: and no more";
+    if (!text.starts_with("postgres")) return std::nullopt;
+    if (text.find("://") == std::string_view::npos) return "must read postgres://host/database";
+    // Messages mask what stands between user and host, nothing else.
+    if (text.find("password=") != std::string_view::npos) {
+        return "must not carry the password as a parameter: postgres.password does";
+    }
     return std::nullopt;
+}
+
+std::optional<std::string> check_schema_name(std::string_view text) {
+    constexpr std::size_t longest = 63;
+    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+    const auto is_name =
+        !text.empty() && text.size() <= longest && is_letter(text[0]) &&
+        std::ranges::all_of(text, [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+    if (is_name) return std::nullopt;
+    return "must be small letters, digits and _";
 }
 
 std::optional<std::string> check_modules(std::string_view text) {
@@ -62,8 +78,10 @@ void add_rim(config_schema& schema) {
     schema.add({.name = "store.url",
                 .type = type::url,
                 .fallback = "sqlite:./tidemark.db",
-                .doc = "Where events are kept: sqlite:PATH, or memory: which forgets at exit.",
-                .choices = {"sqlite", "memory"},
+                .doc =
+                    "Where events are kept: sqlite:PATH, postgres://user@host/database, or memory: "
+                    "which forgets at exit.",
+                .choices = {"sqlite", "postgres", "postgresql", "memory"},
                 .is_secret = true,
                 .check = check_store});
     schema.add({.name = "bus.url",
@@ -83,6 +101,51 @@ void add_rim(config_schema& schema) {
                 .doc = "Most appends committed together.",
                 .least = "1",
                 .most = "10000"});
+}
+
+void add_postgres(config_schema& schema) {
+    const auto whole = [&schema](const char* name, const char* fallback, const char* least,
+                                 const char* most, const char* doc) {
+        schema.add({.name = name,
+                    .type = type::integer,
+                    .fallback = fallback,
+                    .doc = doc,
+                    .least = least,
+                    .most = most});
+    };
+    const auto flag = [&schema](const char* name, const char* fallback, const char* doc) {
+        schema.add({.name = name, .type = type::boolean, .fallback = fallback, .doc = doc});
+    };
+    schema.add({.name = "postgres.password",
+                .fallback = "",
+                .doc = "Password of the store's user; empty: the URL's, else PGPASSFILE.",
+                .is_secret = true});
+    schema.add({.name = "postgres.schema",
+                .fallback = "tidemark",
+                .doc = "Schema that holds the store; several can live in one database.",
+                .check = check_schema_name});
+    flag("postgres.migrate", "true", "Whether a start applies pending migrations.");
+    flag("postgres.pooled", "false",
+         "Whether the URL leads to a pooler in transaction mode (PgBouncer).");
+    flag("postgres.unsafe_durability", "false",
+         "Serve although the server loses commits in a power cut (fsync, synchronous_commit).");
+    whole("postgres.writers", "2", "1", "32", "Connections that append.");
+    whole("postgres.connections_min", "1", "0", "1000",
+          "Other connections kept open, and opened at the start.");
+    whole("postgres.connections_max", "8", "1", "1000", "Other connections at most.");
+    whole("postgres.group_commit_max", "1000", "1", "10000", "Most appends in one statement.");
+    schema.add({.name = "postgres.acquire_timeout",
+                .type = type::time_span,
+                .fallback = "5s",
+                .doc = "How long a call waits for a connection.",
+                .least = "1ms",
+                .most = "10min"});
+    schema.add({.name = "postgres.statement_timeout",
+                .type = type::time_span,
+                .fallback = "20s",
+                .doc = "How long a statement may run before the server undoes it.",
+                .least = "100ms",
+                .most = "1h"});
 }
 
 void add_runtime(config_schema& schema) {
@@ -174,6 +237,7 @@ std::string range_of(const setting& of) {
 config_schema default_schema() {
     config_schema schema;
     add_rim(schema);
+    add_postgres(schema);
     add_runtime(schema);
     add_presentation(schema);
     return schema;
@@ -197,7 +261,24 @@ config::config(const settings& values)
                  static_cast<std::uint64_t>(values.integer("runtime.snapshot_every"))},
       sqlite{values.text("sqlite.synchronous") == "FULL",
              size_at(values, "sqlite.group_commit_max")},
+      postgres{.password = values.text("postgres.password"),
+               .schema = values.text("postgres.schema"),
+               .migrates = values.boolean("postgres.migrate"),
+               .is_pooled = values.boolean("postgres.pooled"),
+               .allows_unsafe_durability = values.boolean("postgres.unsafe_durability"),
+               .writers = size_at(values, "postgres.writers"),
+               .connections_min = size_at(values, "postgres.connections_min"),
+               .connections_max = size_at(values, "postgres.connections_max"),
+               .group_commit_max = size_at(values, "postgres.group_commit_max"),
+               .acquire_timeout = values.duration("postgres.acquire_timeout"),
+               .statement_timeout = values.duration("postgres.statement_timeout")},
       demo{values.boolean("demo.enabled"), values.real("demo.rate")} {
+    if (postgres.connections_min > postgres.connections_max) {
+        throw config_error{{{"CFG-013", "postgres.connections_min is above connections_max",
+                             values.at("postgres.connections_min").source + " and " +
+                                 values.at("postgres.connections_max").source,
+                             "raise postgres.connections_max, or lower the other"}}};
+    }
     if (http.port != 0 && http.port == http.admin_port) {
         const auto port = std::to_string(http.port);
         throw config_error{

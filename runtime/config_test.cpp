@@ -135,7 +135,9 @@ TEST_CASE("config: all mistakes of all sources are reported together, each with 
               "environment TIDEMARK_STORE_ULR", "did you mean TIDEMARK_STORE_URL?"));
     CHECK(has("CFG-005", "there is no setting io.shard", "flag --set io.shard",
               "did you mean io.shards?"));
-    CHECK(has("CFG-012", "store.url must begin with sqlite: or memory:, got \"oracle:x\"",
+    CHECK(has("CFG-012",
+              "store.url must begin with sqlite:, postgres:, postgresql: or memory:, "
+              "got \"oracle:x\"",
               "flag --store", "--store sqlite:./tidemark.db"));
 }
 
@@ -185,6 +187,13 @@ TEST_CASE("config: values are parsed by type and kept within their bounds") {
         {"store.url", "sqlite", false},
         {"store.url", "sqlite:", false},
         {"store.url", "memory:x", false},
+        {"store.url", "postgres://shop:secret@db:5432/orders?sslmode=require", true},
+        {"store.url", "postgresql:///orders", true},
+        {"store.url", "postgres:orders", false},
+        {"store.url", "postgres://db/orders?password=secret", false},
+        {"postgres.schema", "orders_2", true},
+        {"postgres.schema", "2orders", false},
+        {"postgres.schema", "orders; DROP", false},
         {"log.modules", "relay=debug", true},
         {"log.modules", "relay", false},
         {"log.modules", "relay=loud", false},

@@ -1,5 +1,6 @@
 """Build folders: which compiler and options each has, and how tests of a suite run in one."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,6 +14,8 @@ from tiers.counts import Broken, Count, Skip
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Suites with a tier of their own; no unit tier runs them.
 OWN_TIER = ("tidy", "planted", "crash", "console", "metrics", "docs")
+# Suites that no test on PostgreSQL belongs to.
+WITHOUT_POSTGRES = ("planted", "console", "metrics")
 CONFIGURE_SECONDS, BUILD_SECONDS, TEST_SECONDS = 300, 4500, 2400
 PROGRESS = re.compile(r"^\s*\d+/\d+ ")
 MESSAGE_LINES = 80
@@ -139,11 +142,13 @@ def run_suite(build, session, only=None, extra=None):
         word for suite in OWN_TIER for word in ("--no-suite", suite)]
     records_file = build.path / "meson-logs" / f"{session.tier}.json"
     records_file.unlink(missing_ok=True)
-    processes.run(
-        ["meson", "test", "-C", build.path, "--no-rebuild", "--logbase", session.tier,
-         "--timeout-multiplier", str(build.patience), *filters],
-        cwd=ROOT, log=session.log, limit_seconds=TEST_SECONDS, env=env,
-        on_line=lambda line: session.say(line.strip()) if PROGRESS.match(line) else None)
+    needed = contextlib.nullcontext({}) if only in WITHOUT_POSTGRES else outside.postgres(session)
+    with needed as variables:
+        processes.run(
+            ["meson", "test", "-C", build.path, "--no-rebuild", "--logbase", session.tier,
+             "--timeout-multiplier", str(build.patience), *filters],
+            cwd=ROOT, log=session.log, limit_seconds=TEST_SECONDS, env=env | variables,
+            on_line=lambda line: session.say(line.strip()) if PROGRESS.match(line) else None)
     if not records_file.exists():
         raise Broken(f"meson test wrote no results:\n{session.log_tail(20)}")
     return tally(counts.read_meson_log(records_file), len(tests), session)

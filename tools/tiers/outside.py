@@ -1,9 +1,11 @@
 """Tools that tests need and Debian does not simply install: kept in $TIDEMARK_CACHE."""
 
+import contextlib
 import os
 import pathlib
 import shutil
 
+import postgres_cluster
 from tiers import processes
 from tiers.counts import Broken
 
@@ -40,3 +42,23 @@ def promtool_folder(session):
             raise Broken("the package prometheus (promtool) could not be fetched:\n"
                          f"{session.log_tail(10)}")
     return f"{tool.parent}:"
+
+
+@contextlib.contextmanager
+def postgres(session):
+    """The environment of tests on PostgreSQL: a cluster of the run's own, gone at its end.
+
+    Where everything has to run its absence is a failure; elsewhere its tests say that they skip.
+    """
+    try:
+        cluster = postgres_cluster.Cluster().start()
+    except postgres_cluster.Unavailable as missing:
+        if session.strict:
+            raise Broken(f"no PostgreSQL to test on: {missing}") from None
+        session.say(f"SKIPPED on PostgreSQL: {missing}")
+        yield {}
+        return
+    try:
+        yield {postgres_cluster.VARIABLE: cluster.url()}
+    finally:
+        cluster.remove()

@@ -6,11 +6,12 @@ from typing import Callable
 from tiers import builds, checks, outside
 from tiers.builds import run_suite
 
-# BUILD stands for the packages that every build needs; `dev` knows them.
+# BUILD stands for the packages that every build needs, POSTGRES for a server; `dev` knows them.
 CLANG_PACKAGES = ("BUILD", "clang-19", "lld-19", "libclang-rt-19-dev", "llvm-19", "ccache",
                   "doctest-dev", "libbenchmark-dev",
-                  "librapidcheck-dev")
-GCC_PACKAGES = ("BUILD", "g++", "lld-19", "ccache", "doctest-dev", "librapidcheck-dev")
+                  "librapidcheck-dev", "POSTGRES")
+GCC_PACKAGES = ("BUILD", "g++", "lld-19", "ccache", "doctest-dev", "librapidcheck-dev",
+                "POSTGRES")
 
 
 @dataclass(frozen=True)

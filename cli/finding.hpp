@@ -1,0 +1,23 @@
+#pragma once
+
+#include "tidemark/runtime/settings.hpp"
+
+#include <string>
+#include <vector>
+
+namespace tidemark::cli {
+
+/// One line of `check`.
+struct finding {
+    std::string name;
+    bool is_ok = true;
+    std::string seen;
+    /// What to do if it is not ok.
+    std::string fix;
+};
+
+/// What the database says about itself: server, schema, and who holds readers back. For a
+/// "postgres:" URL.
+[[nodiscard]] std::vector<finding> check_postgres(const settings& values);
+
+}  // namespace tidemark::cli

@@ -1,0 +1,86 @@
+#include "tidemark/cli/finding.hpp"
+#include "tidemark/cli/open_store.hpp"
+#include "tidemark/eventstore/postgres_event_reads.hpp"
+#include "tidemark/eventstore/postgres_migrations.hpp"
+
+#include <chrono>
+
+namespace tidemark::cli {
+namespace {
+
+/// Appends take milliseconds; one that is open for longer is stuck.
+constexpr duration append_open_max = std::chrono::seconds{10};
+
+finding check_server(postgres_connection& session, const postgres_options& options) {
+    finding out{"database", true, "", "do what the line above says"};
+    auto rows = session.run(
+        "SELECT current_setting('server_version'), current_setting('fsync'), "
+        "current_setting('synchronous_commit'), (SELECT count(*) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend'), current_setting('max_connections')::int8");
+    if (rows.next()) {
+        out.seen = "PostgreSQL " + rows.text(0) + ", fsync " + rows.text(1) +
+                   ", synchronous_commit " + rows.text(2) + ", " + std::to_string(rows.integer(3)) +
+                   " of " + std::to_string(rows.integer(4)) + " connections";
+    }
+    if (const auto fault = find_server_fault(session, options)) {
+        out.is_ok = false;
+        out.seen = fault->message();
+    }
+    return out;
+}
+
+finding check_schema(postgres_connection& session) {
+    finding out{"schema", true, "", "tidemark migrate status"};
+    const auto steps = read_postgres_schema(session);
+    out.seen = session.schema() + " has " + std::to_string(steps.size()) + " migrations";
+    auto fault = find_schema_fault(steps, session.place());
+    if (!fault) fault = find_log_fault(session);
+    if (!fault) return out;
+    out.is_ok = false;
+    out.seen = fault->message();
+    return out;
+}
+
+std::string text_of(const horizon_holder& held, std::int64_t seconds) {
+    const auto who = held.backend == 0
+                         ? std::string{"a prepared transaction"}
+                         : "session " + std::to_string(held.backend) + " ('" + held.application +
+                               "' at " + held.client + ", " + held.state + ")";
+    return who + " holds readers at position " + std::to_string(held.position.value()) + " for " +
+           std::to_string(seconds) + " s";
+}
+
+finding check_horizon(postgres_connection& session) {
+    finding out{"horizon", true, "nothing holds readers back", ""};
+    const auto holders = horizon_holders(session);
+    if (holders.empty()) return out;
+    auto rows = session.run("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
+    const auto now = rows.next() ? rows.at(0) : holders.front().since;
+    const auto& first = holders.front();
+    const auto held = now - first.since;
+    out.seen = text_of(first, std::chrono::duration_cast<std::chrono::seconds>(held).count());
+    out.is_ok = held < append_open_max;
+    out.fix = first.backend == 0
+                  ? "COMMIT PREPARED or ROLLBACK PREPARED what pg_prepared_xacts lists"
+                  : "SELECT pg_terminate_backend(" + std::to_string(first.backend) + ")";
+    return out;
+}
+
+}  // namespace
+
+std::vector<finding> check_postgres(const settings& values) {
+    // A session that may write, so that a standby is told from a primary.
+    const auto options = postgres_settings(values, store_mode::serving);
+    try {
+        postgres_connection session{options};
+        std::vector<finding> found{check_server(session, options), check_schema(session)};
+        if (found.back().is_ok) found.push_back(check_horizon(session));
+        return found;
+    } catch (const postgres_failure& failed) {
+        const auto why =
+            failed.as_error(shown(values.at("store.url")), postgres_failure::purpose::read);
+        return {{"database", false, why.message(), "do what the line above says"}};
+    }
+}
+
+}  // namespace tidemark::cli

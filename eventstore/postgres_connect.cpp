@@ -1,0 +1,204 @@
+#include "tidemark/eventstore/postgres_connect.hpp"
+
+#include "tidemark/async/clock.hpp"
+#include "tidemark/eventstore/postgres_failure.hpp"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+#include <utility>
+
+namespace tidemark {
+namespace {
+
+struct free_settings {
+    void operator()(PQconninfoOption* settings) const { PQconninfoFree(settings); }
+};
+using parsed_url = std::unique_ptr<PQconninfoOption, free_settings>;
+
+std::string trimmed(std::string_view text) {
+    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) {
+        text.remove_suffix(1);
+    }
+    return std::string{text};
+}
+
+/// Null if libpq cannot read it; then `why` says so.
+parsed_url parse(const std::string& url, std::string& why) {
+    char* said = nullptr;
+    parsed_url settings{PQconninfoParse(url.c_str(), &said)};
+    if (said != nullptr) why = trimmed(said);
+    PQfreemem(said);
+    return settings;
+}
+
+std::vector<std::string> split(std::string_view list) {
+    std::vector<std::string> parts;
+    for (;;) {
+        const auto comma = list.find(',');
+        parts.emplace_back(list.substr(0, comma));
+        if (comma == std::string_view::npos) return parts;
+        list.remove_prefix(comma + 1);
+    }
+}
+
+const std::string& at_or_last(const std::vector<std::string>& of, std::size_t index) {
+    return of[std::min(index, of.size() - 1)];
+}
+
+std::string seconds_text(duration of) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(of).count());
+}
+
+std::string milliseconds_text(duration of) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(of).count());
+}
+
+/// Settings of ours that the URL may override, and those that it may not.
+postgres_target with_ours(postgres_target target, const postgres_options& options) {
+    const auto fall_back = [&target](const char* name, std::string value) {
+        target.settings.try_emplace(name, std::move(value));
+    };
+    fall_back("application_name", options.application);
+    fall_back("keepalives", "1");
+    fall_back("keepalives_idle", "10");
+    fall_back("keepalives_interval", "5");
+    fall_back("keepalives_count", "3");
+    fall_back("tcp_user_timeout",
+              milliseconds_text(options.statement_timeout + options.answer_grace));
+    fall_back("connect_timeout", seconds_text(options.connect_timeout));
+    if (!options.is_read_only) fall_back("target_session_attrs", "read-write");
+    if (!options.password.empty()) target.settings["password"] = options.password;
+    target.settings["client_encoding"] = "UTF8";
+    if (options.is_pooled) return target;
+    auto& session = target.settings["options"];
+    session += " -c search_path=" + options.schema +
+               ",pg_catalog,pg_temp -c jit=off -c default_transaction_isolation=read\\ committed"
+               " -c statement_timeout=" +
+               milliseconds_text(options.statement_timeout);
+    if (options.is_read_only) session += " -c default_transaction_read_only=on";
+    return target;
+}
+
+/// Unquoted in the settings of a session and in scripts, so nothing else is taken.
+bool is_schema_name(std::string_view name) {
+    return !name.empty() && name.size() <= 63 && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    }) && (name[0] < '0' || name[0] > '9');
+}
+
+/// The SQLSTATE that a verbose message of the server holds behind its severity.
+std::string sqlstate_in(std::string_view message) {
+    constexpr std::size_t state_size = 5;
+    for (auto at = message.find(":  "); at != std::string_view::npos;
+         at = message.find(":  ", at + 1)) {
+        const auto state = message.substr(at + 3, state_size);
+        const auto is_state = state.size() == state_size && std::ranges::all_of(state, [](char c) {
+                                  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+                              });
+        if (is_state && message.substr(at + 3 + state_size).starts_with(":")) {
+            return std::string{state};
+        }
+    }
+    return {};
+}
+
+/// The message without what only a developer of the server needs.
+std::string readable(std::string_view message, const std::string& state) {
+    std::string text{message.substr(0, message.find("\nLOCATION:"))};
+    if (const auto at = text.find(":  " + state + ": "); !state.empty() && at != text.npos) {
+        text.erase(at + 1, state.size() + 2);
+    }
+    return trimmed(text);
+}
+
+[[noreturn]] void refuse(PGconn* session) {
+    const std::string_view said = PQerrorMessage(session);
+    const auto state = sqlstate_in(said);
+    throw postgres_failure{state, postgres_moment::connecting, readable(said, state)};
+}
+
+}  // namespace
+
+std::vector<postgres_target> parse_postgres_url(const postgres_options& options) {
+    if (!is_schema_name(options.schema)) {
+        throw postgres_failure{
+            "3F000", postgres_moment::connecting,
+            "'" + options.schema + "' is no schema name: small letters, digits and _ make one"};
+    }
+    std::string why;
+    const auto settings = parse(options.url, why);
+    if (!settings) throw postgres_failure{"08P01", postgres_moment::connecting, why};
+    postgres_target all;
+    for (const auto* one = settings.get(); one->keyword != nullptr; ++one) {
+        if (one->val != nullptr && *one->val != '\0') all.settings[one->keyword] = one->val;
+    }
+    const auto hosts = split(all.settings["host"]);
+    const auto ports = split(all.settings["port"]);
+    std::vector<postgres_target> targets;
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        auto target = all;
+        target.settings["host"] = hosts[i];
+        target.settings["port"] = at_or_last(ports, i);
+        std::erase_if(target.settings, [](const auto& one) { return one.second.empty(); });
+        targets.push_back(with_ours(std::move(target), options));
+    }
+    return targets;
+}
+
+pg_conn* connect_to(const postgres_target& target, duration at_most) {
+    std::vector<const char*> names;
+    std::vector<const char*> values;
+    for (const auto& [name, value] : target.settings) {
+        names.push_back(name.c_str());
+        values.push_back(value.c_str());
+    }
+    names.push_back(nullptr);
+    values.push_back(nullptr);
+    const auto finish = [](PGconn* session) { PQfinish(session); };
+    std::unique_ptr<PGconn, decltype(finish)> session{
+        PQconnectStartParams(names.data(), values.data(), 0), finish};
+    if (!session) throw std::bad_alloc{};
+    // Only so does a refusal name its SQLSTATE.
+    PQsetErrorVerbosity(session.get(), PQERRORS_VERBOSE);
+    const auto until = real_clock{}.steady() + at_most;
+    for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;
+         state = PQconnectPoll(session.get())) {
+        if (PQstatus(session.get()) == CONNECTION_BAD || state == PGRES_POLLING_FAILED) {
+            refuse(session.get());
+        }
+        const short wanted = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        pollfd ready{.fd = PQsocket(session.get()), .events = wanted, .revents = 0};
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - real_clock{}.steady());
+        if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) == 0) {
+            throw postgres_failure{"", postgres_moment::connecting,
+                                   "no connection within " + milliseconds_text(at_most) + " ms"};
+        }
+    }
+    PQsetErrorVerbosity(session.get(), PQERRORS_DEFAULT);
+    return session.release();
+}
+
+std::string mask_postgres_url(const std::string& url) {
+    std::string why;
+    const auto settings = parse(url, why);
+    if (!settings) return "postgres:// (not readable)";
+    std::map<std::string, std::string> of;
+    for (const auto* one = settings.get(); one->keyword != nullptr; ++one) {
+        if (one->val != nullptr) of[one->keyword] = one->val;
+    }
+    auto text = "postgres://" + of["user"] + (of["user"].empty() ? "" : "@");
+    const auto hosts = split(of["host"]);
+    const auto ports = split(of["port"]);
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        const auto& port = at_or_last(ports, i);
+        text += (i == 0 ? "" : ",") + hosts[i] + (port.empty() ? "" : ":" + port);
+    }
+    return text + "/" + of["dbname"];
+}
+
+}  // namespace tidemark

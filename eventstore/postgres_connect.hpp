@@ -1,0 +1,28 @@
+#pragma once
+
+#include "tidemark/eventstore/postgres_options.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+struct pg_conn;
+
+namespace tidemark {
+
+/// One host to try: libpq's settings by name.
+struct postgres_target {
+    std::map<std::string, std::string> settings;
+};
+
+/// The hosts of `options.url` in their order, each with our settings added. Throws
+/// `postgres_failure` if libpq cannot read the URL.
+[[nodiscard]] std::vector<postgres_target> parse_postgres_url(const postgres_options& options);
+
+/// A session with that host, owned by the caller (`PQfinish`). Throws `postgres_failure`.
+[[nodiscard]] pg_conn* connect_to(const postgres_target& target, duration at_most);
+
+/// The URL without its password, for messages.
+[[nodiscard]] std::string mask_postgres_url(const std::string& url);
+
+}  // namespace tidemark

@@ -1,0 +1,198 @@
+#include "tidemark/eventstore/postgres_documents.hpp"
+
+#include "tidemark/eventstore/stored_lists.hpp"
+
+#include <system_error>
+#include <utility>
+
+namespace tidemark {
+namespace {
+
+/// Documents whose changes gather before they are sent, and documents remembered in all.
+constexpr std::size_t changed_max = 1'000;
+constexpr std::size_t remembered_max = 10'000;
+
+using indexes = std::map<std::string, std::string>;
+
+const indexes& indexes_of(const std::optional<document>& doc) {
+    static const indexes none;
+    return doc ? doc->indexes : none;
+}
+
+}  // namespace
+
+/// Rows of `document_indexes` to add or to delete, as parallel arrays.
+struct postgres_documents::index_rows {
+    postgres_array names{postgres_type::text};
+    postgres_array values{postgres_type::text};
+    postgres_array keys{postgres_type::text};
+
+    /// What `these` has and `others` has not.
+    void add_difference(const std::string& key, const indexes& these, const indexes& others) {
+        for (const auto& [name, value] : these) {
+            if (const auto same = others.find(name); same != others.end() && same->second == value)
+                continue;
+            names.add(name);
+            values.add(value);
+            keys.add(key);
+        }
+    }
+};
+
+document read_document(const postgres_rows& row) {
+    return {.key = row.text(0), .body = row.text(1), .indexes = split_indexes(row.bytes(2))};
+}
+
+template <class Work>
+auto postgres_documents::guarded(const Work& work) {
+    try {
+        return work();
+    } catch (const postgres_failure& failed) {
+        failure_ = failed;
+        const auto as_error = failed.as_error(connection_.place(), postgres_failure::purpose::read);
+        throw std::system_error{make_error_code(as_error.code()), as_error.message()};
+    }
+}
+
+std::optional<document> postgres_documents::get(std::string_view key) {
+    constexpr std::string_view select_sql =
+        "SELECT key, body, indexes FROM documents WHERE model = $1 AND key = $2";
+    auto& found = at(key);
+    if (found.is_loaded || found.is_changed) return found.wanted;
+    guarded([&] {
+        auto rows = connection_.run(select_sql, {model_, key});
+        if (rows.next()) found.stored = read_document(rows);
+        found.wanted = found.stored;
+        found.is_loaded = true;
+    });
+    return found.wanted;
+}
+
+void postgres_documents::put(document doc) {
+    auto& changed = at(doc.key);
+    if (!changed.is_changed) ++changed_;
+    changed.is_changed = true;
+    changed.wanted = std::move(doc);
+    bound_memory();
+}
+
+void postgres_documents::erase(std::string_view key) {
+    auto& changed = at(key);
+    if (!changed.is_changed) ++changed_;
+    changed.is_changed = true;
+    changed.wanted.reset();
+    bound_memory();
+}
+
+std::vector<document> postgres_documents::find(std::string_view index, std::string_view value,
+                                               std::size_t limit) {
+    constexpr std::string_view find_sql =
+        "SELECT d.key, d.body, d.indexes FROM document_indexes i "
+        "JOIN documents d ON d.model = i.model AND d.key = i.key "
+        "WHERE i.model = $1 AND i.name = $2 AND i.value = $3 ORDER BY i.key LIMIT $4";
+    flush();
+    return guarded([&] {
+        std::vector<document> found;
+        auto rows = connection_.run(find_sql, {model_, index, value, limit});
+        while (rows.next()) found.push_back(read_document(rows));
+        return found;
+    });
+}
+
+postgres_documents::entry& postgres_documents::at(std::string_view key) {
+    const auto found = entries_.find(key);
+    if (found != entries_.end()) return found->second;
+    return entries_.emplace(std::string{key}, entry{}).first->second;
+}
+
+void postgres_documents::bound_memory() {
+    if (changed_ >= changed_max) flush();
+    if (entries_.size() >= remembered_max) {
+        flush();
+        entries_.clear();
+    }
+}
+
+void postgres_documents::flush() {
+    if (changed_ == 0) return;
+    guarded([&] {
+        load_missing();
+        write_indexes();
+        write_documents();
+    });
+    for (auto& [key, one] : entries_) {
+        if (one.is_changed) one.stored = one.wanted;
+        one.is_changed = false;
+    }
+    changed_ = 0;
+}
+
+void postgres_documents::load_missing() {
+    constexpr std::string_view select_sql =
+        "SELECT key, body, indexes FROM documents WHERE model = $1 AND key = ANY($2)";
+    postgres_array keys{postgres_type::text};
+    for (auto& [key, one] : entries_) {
+        if (!one.is_changed || one.is_loaded) continue;
+        keys.add(key);
+        one.is_loaded = true;
+    }
+    if (keys.is_empty()) return;
+    auto rows = connection_.run(select_sql, {model_, keys});
+    while (rows.next()) {
+        auto doc = read_document(rows);
+        at(doc.key).stored = std::move(doc);
+    }
+}
+
+void postgres_documents::write_indexes() const {
+    constexpr std::string_view delete_sql =
+        "DELETE FROM document_indexes i USING unnest($2::text[], $3::text[], $4::text[]) "
+        "AS gone(name, value, key) WHERE i.model = $1 AND i.name = gone.name AND "
+        "i.value = gone.value AND i.key = gone.key";
+    constexpr std::string_view insert_sql =
+        "INSERT INTO document_indexes(model, name, value, key) "
+        "SELECT $1, name, value, key FROM unnest($2::text[], $3::text[], $4::text[]) "
+        "AS fresh(name, value, key)";
+    index_rows gone;
+    index_rows fresh;
+    for (const auto& [key, one] : entries_) {
+        if (!one.is_changed) continue;
+        gone.add_difference(key, indexes_of(one.stored), indexes_of(one.wanted));
+        fresh.add_difference(key, indexes_of(one.wanted), indexes_of(one.stored));
+    }
+    if (!gone.keys.is_empty()) {
+        connection_.run(delete_sql, {model_, gone.names, gone.values, gone.keys});
+    }
+    if (!fresh.keys.is_empty()) {
+        connection_.run(insert_sql, {model_, fresh.names, fresh.values, fresh.keys});
+    }
+}
+
+void postgres_documents::write_documents() {
+    constexpr std::string_view delete_sql =
+        "DELETE FROM documents WHERE model = $1 AND key = ANY($2)";
+    constexpr std::string_view upsert_sql =
+        "INSERT INTO documents(model, key, body, indexes) SELECT $1, key, body, indexes "
+        "FROM unnest($2::text[], $3::text[], $4::bytea[]) AS fresh(key, body, indexes) "
+        "ON CONFLICT (model, key) DO UPDATE SET body = excluded.body, indexes = excluded.indexes";
+    postgres_array gone{postgres_type::text};
+    postgres_array keys{postgres_type::text};
+    postgres_array bodies{postgres_type::text};
+    postgres_array index_lists{postgres_type::bytes};
+    for (const auto& [key, one] : entries_) {
+        if (!one.is_changed || one.wanted == one.stored) continue;
+        added_ +=
+            static_cast<int>(one.wanted.has_value()) - static_cast<int>(one.stored.has_value());
+        if (!one.wanted) {
+            gone.add(key);
+            continue;
+        }
+        keys.add(key);
+        bodies.add(one.wanted->body);
+        index_lists.add(join_indexes(one.wanted->indexes));
+    }
+    if (!gone.is_empty()) connection_.run(delete_sql, {model_, gone});
+    if (!keys.is_empty()) connection_.run(upsert_sql, {model_, keys, bodies, index_lists});
+}
+
+}  // namespace tidemark

@@ -1,0 +1,289 @@
+#include "tidemark/eventstore/postgres_writer.hpp"
+
+#include "tidemark/async/clock.hpp"
+#include "tidemark/eventstore/limits.hpp"
+#include "tidemark/eventstore/postgres_batch.hpp"
+#include "tidemark/eventstore/postgres_connect.hpp"
+#include "tidemark/eventstore/postgres_connection.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+
+namespace tidemark {
+namespace {
+
+/// Times that one statement is sent again because of other transactions.
+constexpr int repeats_max = 30;
+/// After so many it is halved instead: smaller statements collide less.
+constexpr int repeats_whole_max = 4;
+constexpr backoff_policy reconnect_policy{.first = std::chrono::milliseconds{20},
+                                          .cap = std::chrono::seconds{1}};
+
+}  // namespace
+
+/// One caller's batch on its way. Told from several threads, each its own places.
+class postgres_writer::ticket {
+  public:
+    ticket(append_batch asked, std::unique_ptr<resumption<outcomes>> caller)
+        : batch{std::move(asked)},
+          caller_{std::move(caller)},
+          told_(batch->size(), append_outcome{error{}}),
+          missing_{batch->size()} {}
+
+    void tell(std::size_t place, append_outcome outcome) {
+        told_[place] = std::move(outcome);
+        if (missing_.fetch_sub(1) == 1) caller_->resume(std::move(told_));
+    }
+
+    const append_batch batch;
+
+  private:
+    std::unique_ptr<resumption<outcomes>> caller_;
+    outcomes told_;
+    std::atomic<std::size_t> missing_;
+};
+
+struct postgres_writer::queued {
+    std::shared_ptr<ticket> caller;
+    std::size_t place = 0;
+
+    [[nodiscard]] const append_request& request() const { return (*caller->batch)[place]; }
+    [[nodiscard]] std::size_t stream() const {
+        return std::hash<std::string>{}(request().stream.text());
+    }
+};
+
+/// A thread's queue and what it has taken from it. Guarded by the writer's mutex: `queue` and
+/// `is_busy`; the rest belongs to the thread.
+struct postgres_writer::lane {
+    std::condition_variable wake;
+    std::deque<queued> queue;
+    bool is_busy = false;
+
+    std::unique_ptr<postgres_connection> session;
+    std::vector<queued> taken;
+    postgres_batch batch;
+    outcomes told;
+};
+
+/// How often and how long one statement was tried.
+struct postgres_writer::attempts {
+    duration until{};
+    int repeats = 0;
+    std::uint32_t reconnects = 0;
+    bool checks_ids = false;
+    /// It may be stored although nobody said so; only an outcome ends that.
+    bool is_unknown = false;
+};
+
+postgres_writer::postgres_writer(const postgres_options& options, const clock* time,
+                                 std::function<void()> committed)
+    : options_{options}, time_{time}, committed_{std::move(committed)} {
+    const auto count = std::max<std::size_t>(options.writers, 1);
+    for (std::size_t i = 0; i < count; ++i) {
+        auto made = std::make_unique<lane>();
+        made->session = std::make_unique<postgres_connection>(options_);
+        postgres_batch::prepare(*made->session);
+        lanes_.push_back(std::move(made));
+    }
+    for (const auto& own : lanes_) {
+        threads_.emplace_back([this, &lane = *own] { loop(lane); });
+    }
+}
+
+postgres_writer::~postgres_writer() {
+    {
+        const std::scoped_lock lock{mutex_};
+        is_stopping_ = true;
+    }
+    stopping_.notify_all();
+    for (const auto& own : lanes_) own->wake.notify_one();
+    for (auto& thread : threads_) thread.join();
+}
+
+void postgres_writer::push(append_batch batch, std::unique_ptr<resumption<outcomes>> caller) {
+    const auto size = batch->size();
+    if (size == 0) {
+        caller->resume({});
+        return;
+    }
+    auto made = std::make_shared<ticket>(std::move(batch), std::move(caller));
+    auto is_taken = false;
+    {
+        const std::scoped_lock lock{mutex_};
+        is_taken = queued_requests_ == 0 || queued_requests_ + size <= options_.writes_queued_max;
+        if (is_taken) queued_requests_ += size;
+    }
+    if (is_taken) {
+        enqueue(made);
+        return;
+    }
+    const error full{errc::overloaded, "PostgreSQL at " + mask_postgres_url(options_.url) + ": " +
+                                           std::to_string(options_.writes_queued_max) +
+                                           " requests wait for the writers already; send less or "
+                                           "try again later"};
+    for (std::size_t i = 0; i < size; ++i) made->tell(i, full);
+}
+
+void postgres_writer::enqueue(const std::shared_ptr<ticket>& caller) {
+    const auto batch = caller->batch;
+    std::vector<std::size_t> sound;
+    std::vector<std::pair<std::size_t, error>> faults;
+    sound.reserve(batch->size());
+    for (std::size_t i = 0; i < batch->size(); ++i) {
+        if (auto fault = find_fault((*batch)[i])) {
+            faults.emplace_back(i, std::move(*fault));
+        } else {
+            sound.push_back(i);
+        }
+    }
+    {
+        const std::scoped_lock lock{mutex_};
+        queued_requests_ -= faults.size();
+        for (const auto i : sound) {
+            auto& own = choose_lane((*batch)[i].stream);
+            own.queue.push_back({caller, i});
+            if (!own.is_busy) own.wake.notify_one();
+        }
+    }
+    for (auto& [place, fault] : faults) caller->tell(place, std::move(fault));
+}
+
+postgres_writer::lane& postgres_writer::choose_lane(const stream_id& stream) {
+    auto& bound = streams_[std::hash<std::string>{}(stream.text())];
+    if (bound.requests++ > 0) return *bound.bound;
+    const auto load = [](const std::unique_ptr<lane>& own) {
+        return own->queue.size() + (own->is_busy ? 1 : 0);
+    };
+    bound.bound = std::ranges::min_element(lanes_, {}, load)->get();
+    return *bound.bound;
+}
+
+postgres_commit_counts postgres_writer::counts() const {
+    return {.commits = commits_.load(), .requests = requests_.load(), .repeats = repeats_.load()};
+}
+
+void postgres_writer::loop(lane& own) {
+    while (take(own)) {
+        own.told.assign(own.taken.size(), append_outcome{error{}});
+        commit(own, 0, own.taken.size());
+        finish(own);
+    }
+}
+
+bool postgres_writer::take(lane& own) {
+    std::unique_lock lock{mutex_};
+    own.is_busy = false;
+    own.wake.wait(lock, [&] { return is_stopping_ || !own.queue.empty(); });
+    if (own.queue.empty()) return false;
+    own.is_busy = true;
+    std::size_t bytes = 0;
+    while (!own.queue.empty() && own.taken.size() < options_.batch_requests_max) {
+        const auto& request = own.queue.front().request();
+        bytes += bytes_of(request);
+        if (bytes > options_.batch_bytes_max && !own.taken.empty()) break;
+        if (!own.batch.try_add(request)) break;
+        own.taken.push_back(std::move(own.queue.front()));
+        own.queue.pop_front();
+    }
+    queued_requests_ -= own.taken.size();
+    return true;
+}
+
+void postgres_writer::commit(lane& own, std::size_t begin, std::size_t end) {
+    attempts made{.until = real_clock{}.steady() + options_.acquire_timeout};
+    for (;;) {
+        try {
+            if (!own.session) own.session = std::make_unique<postgres_connection>(options_);
+            const auto now = time_ == nullptr ? std::nullopt : std::optional{time_->now()};
+            auto told = own.batch.run(*own.session, begin, end, now, made.checks_ids);
+            std::ranges::move(told, own.told.begin() + static_cast<std::ptrdiff_t>(begin));
+            ++commits_;
+            return;
+        } catch (const postgres_failure& failed) {
+            if (may_go_on(own, made, failed, end - begin)) {
+                ++repeats_;
+                continue;
+            }
+            const auto verdict = failed.verdict();
+            const auto is_halved =
+                end - begin > 1 && !made.is_unknown &&
+                (verdict == postgres_verdict::permanent || verdict == postgres_verdict::repeat ||
+                 verdict == postgres_verdict::duplicate);
+            if (!is_halved) {
+                fail(own, begin, end, made, failed);
+                return;
+            }
+        }
+        const auto middle = begin + (end - begin) / 2;
+        commit(own, begin, middle);
+        commit(own, middle, end);
+        return;
+    }
+}
+
+bool postgres_writer::may_go_on(lane& own, attempts& made, const postgres_failure& failed,
+                                std::size_t requests) {
+    switch (failed.verdict()) {
+        case postgres_verdict::duplicate:
+            made.checks_ids = true;
+            [[fallthrough]];
+        case postgres_verdict::repeat:
+            ++made.repeats;
+            return made.repeats <= (requests > 1 ? repeats_whole_max : repeats_max);
+        case postgres_verdict::unknown:
+            made.is_unknown = true;
+            made.checks_ids = true;
+            [[fallthrough]];
+        case postgres_verdict::unsent:
+        case postgres_verdict::read_only:
+            own.session.reset();
+            return wait_to_reconnect(made);
+        case postgres_verdict::full:
+        case postgres_verdict::busy:
+        case postgres_verdict::permanent:
+            break;
+    }
+    return false;
+}
+
+bool postgres_writer::wait_to_reconnect(attempts& made) {
+    const auto pause = backoff(reconnect_policy, ++made.reconnects, real_random{}.next());
+    if (real_clock{}.steady() + pause > made.until) return false;
+    std::unique_lock lock{mutex_};
+    return !stopping_.wait_for(lock, pause, [this] { return is_stopping_; });
+}
+
+void postgres_writer::fail(lane& own, std::size_t begin, std::size_t end, const attempts& made,
+                           const postgres_failure& failed) {
+    auto why = failed.as_error(mask_postgres_url(options_.url), postgres_failure::purpose::write);
+    if (made.is_unknown && why.code() != errc::unknown_outcome) {
+        why = {errc::unknown_outcome,
+               why.message() + "; it was sent before: send the same request again"};
+    }
+    for (auto i = begin; i < end; ++i) own.told[i] = why;
+}
+
+void postgres_writer::finish(lane& own) {
+    requests_ += own.taken.size();
+    {
+        const std::scoped_lock lock{mutex_};
+        for (const auto& one : own.taken) {
+            const auto bound = streams_.find(one.stream());
+            if (--bound->second.requests == 0) streams_.erase(bound);
+        }
+    }
+    const auto is_stored = [](const auto& one) {
+        return std::holds_alternative<append_committed>(one);
+    };
+    if (std::ranges::any_of(own.told, is_stored)) committed_();
+    for (std::size_t i = 0; i < own.taken.size(); ++i) {
+        own.taken[i].caller->tell(own.taken[i].place, std::move(own.told[i]));
+    }
+    own.taken.clear();
+    own.batch.clear();
+}
+
+}  // namespace tidemark

@@ -1,0 +1,158 @@
+-- The position up to which everything is decided: no event at or below it can appear any more.
+-- Every append holds a shared lock named by how far the log was before it drew a position, so
+-- nothing at or below the lowest of these names is still to come. The order of the steps matters,
+-- and so does that each is a statement of its own. An event must be read in a later statement.
+CREATE FUNCTION horizon() RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path FROM CURRENT SET jit = off AS $function$
+DECLARE
+  drawn bigint;
+  undecided bigint;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'the horizon needs isolation level read committed, not %',
+      current_setting('transaction_isolation') USING ERRCODE = 'invalid_transaction_state',
+      HINT = 'Let default_transaction_isolation of this role and database be read committed.';
+  END IF;
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'the horizon is known to the primary only'
+      USING ERRCODE = 'read_only_sql_transaction',
+      HINT = 'Connect to the primary (target_session_attrs=read-write).';
+  END IF;
+  SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END INTO drawn FROM positions;
+  SELECT min(((l.classid::bigint & 65535) << 32) | l.objid::bigint) INTO undecided
+    FROM pg_locks l, meta m
+    WHERE l.locktype = 'advisory' AND l.objsubid = 1
+      AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+      AND l.classid::bigint >> 16 = m.lock_tag;
+  RETURN least(drawn, undecided);
+END
+$function$;
+
+-- Events after a position up to the horizon, in order, at most `most` of them; of one category
+-- unless it is ''. The last row has no stream: version is the horizon, position the last event
+-- looked at, whatever its category.
+CREATE FUNCTION read_log(after bigint, most bigint, of_category text)
+RETURNS TABLE("position" bigint, version bigint, recorded_at bigint, id uuid, correlation uuid,
+              causation uuid, stream text, name text, traceparent text, payload bytea)
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off
+AS $function$
+#variable_conflict use_column
+DECLARE
+  decided CONSTANT bigint := horizon();
+  found bigint;
+  last bigint;
+BEGIN
+  IF of_category = '' THEN
+    RETURN QUERY SELECT e.position, e.version, e.recorded_at, e.id, e.correlation, e.causation,
+                        e.stream, e.name, e.traceparent, e.payload
+      FROM events e WHERE e.position > after AND e.position <= decided
+      ORDER BY e.position LIMIT most;
+  ELSE
+    RETURN QUERY SELECT e.position, e.version, e.recorded_at, e.id, e.correlation, e.causation,
+                        e.stream, e.name, e.traceparent, e.payload
+      FROM events e
+      WHERE e.category = of_category AND e.position > after AND e.position <= decided
+      ORDER BY e.position LIMIT most;
+  END IF;
+  GET DIAGNOSTICS found = ROW_COUNT;
+  IF found < most THEN
+    SELECT e.position INTO last FROM events e WHERE e.position > after AND e.position <= decided
+      ORDER BY e.position DESC LIMIT 1;
+  END IF;
+  RETURN QUERY SELECT last, decided, NULL::bigint, NULL::uuid, NULL::uuid, NULL::uuid, NULL::text,
+                      NULL::text, NULL::text, NULL::bytea;
+END
+$function$;
+
+-- Streams whose name starts with `prefix`, in order after `after`: one look into the index each.
+CREATE FUNCTION list_streams(prefix text, after text, most bigint)
+RETURNS TABLE(stream text, version bigint, "position" bigint, recorded_at bigint)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off
+AS $function$
+#variable_conflict use_column
+DECLARE
+  at_stream text COLLATE "C" := after;
+  listed bigint := 0;
+  is_first boolean := prefix COLLATE "C" > after COLLATE "C";
+BEGIN
+  WHILE listed < most LOOP
+    IF is_first THEN
+      SELECT e.stream INTO at_stream FROM events e WHERE e.stream >= prefix COLLATE "C"
+        ORDER BY e.stream, e.version LIMIT 1;
+      is_first := false;
+    ELSE
+      SELECT e.stream INTO at_stream FROM events e WHERE e.stream > at_stream
+        ORDER BY e.stream, e.version LIMIT 1;
+    END IF;
+    EXIT WHEN at_stream IS NULL OR NOT starts_with(at_stream, prefix);
+    RETURN QUERY SELECT e.stream, e.version, e.position, e.recorded_at FROM events e
+      WHERE e.stream = at_stream ORDER BY e.version DESC LIMIT 1;
+    listed := listed + 1;
+  END LOOP;
+END
+$function$;
+
+-- How many streams there are: exact up to `exact_up_to`, beyond by the planner's statistics.
+CREATE FUNCTION count_streams(exact_up_to bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off
+AS $function$
+DECLARE
+  at_stream text COLLATE "C" := '';
+  counted bigint := 0;
+  estimate double precision;
+BEGIN
+  LOOP
+    SELECT e.stream INTO at_stream FROM events e WHERE e.stream > at_stream
+      ORDER BY e.stream, e.version LIMIT 1;
+    EXIT WHEN at_stream IS NULL;
+    counted := counted + 1;
+    EXIT WHEN counted >= exact_up_to;
+  END LOOP;
+  IF at_stream IS NULL THEN RETURN counted; END IF;
+  SELECT CASE WHEN s.n_distinct >= 0 THEN s.n_distinct ELSE -s.n_distinct * c.reltuples END
+    INTO estimate FROM pg_stats s, pg_class c
+    WHERE c.oid = 'events'::regclass AND s.schemaname = c.relnamespace::regnamespace::text
+      AND s.tablename = 'events' AND s.attname = 'stream';
+  RETURN greatest(counted, coalesce(estimate, 0)::bigint);
+END
+$function$;
+
+-- What must hold before the log is served: nothing, or what is wrong.
+CREATE FUNCTION find_log_fault() RETURNS text LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT AS $function$
+DECLARE
+  s record;
+  last bigint;
+  drawn bigint;
+BEGIN
+  SELECT seqincrement, seqcache, seqcycle INTO s FROM pg_sequence
+    WHERE seqrelid = 'positions'::regclass;
+  IF s.seqincrement <> 1 OR s.seqcache <> 1 OR s.seqcycle THEN
+    RETURN format('sequence positions has INCREMENT %s, CACHE %s, CYCLE %s: readers would miss '
+                  'events; set INCREMENT 1 CACHE 1 NO CYCLE', s.seqincrement, s.seqcache,
+                  s.seqcycle);
+  END IF;
+  SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END INTO drawn FROM positions;
+  SELECT max(position) INTO last FROM events;
+  IF last > drawn THEN
+    RETURN format('sequence positions stands at %s, but the log at %s: was it restored in parts? '
+                  'Run SELECT setval(''positions'', %s)', drawn, last, last);
+  END IF;
+  RETURN NULL;
+END
+$function$;
+
+-- Sessions that hold the horizon back, the one that does so most first. pid is NULL for a prepared
+-- transaction.
+CREATE FUNCTION horizon_holders()
+RETURNS TABLE("position" bigint, pid integer, application text, client text, state text,
+              began timestamptz) LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path FROM CURRENT AS $function$
+  SELECT ((l.classid::bigint & 65535) << 32) | l.objid::bigint, l.pid, a.application_name,
+         coalesce(host(a.client_addr), 'local'), a.state, a.xact_start
+  FROM meta m, pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE l.locktype = 'advisory' AND l.objsubid = 1
+    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND l.classid::bigint >> 16 = m.lock_tag
+  ORDER BY 1, a.xact_start
+$function$;

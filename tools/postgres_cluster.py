@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""A PostgreSQL cluster of one's own: made from the packaged programs in a folder of its own, on a
+free loopback port, with fsync on; gone when its user is done.
+
+    tools/postgres_cluster.py COMMAND...    runs the command with TIDEMARK_TEST_POSTGRES set to it
+    tools/postgres_cluster.py               prints the URL and serves until Ctrl-C
+
+The server refuses to run as root, so root starts it as the user `postgres`."""
+
+import glob
+import os
+import pathlib
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+VARIABLE = "TIDEMARK_TEST_POSTGRES"
+ROLE = "tidemark"
+START_SECONDS, STOP_SECONDS, PORT_ATTEMPTS = 60, 60, 3
+SETTINGS = {"fsync": "on", "synchronous_commit": "on", "max_connections": "200",
+            "max_prepared_transactions": "20", "shared_buffers": "128MB",
+            "listen_addresses": "127.0.0.1"}
+
+
+class Unavailable(Exception):
+    """There is no PostgreSQL here, or it did not start; the text says what to do."""
+
+
+def programs():
+    """The folder of the newest packaged server, 15 or newer."""
+    found = {int(path.split("/")[4]): path for path in glob.glob("/usr/lib/postgresql/*/bin")
+             if path.split("/")[4].isdigit() and os.path.exists(f"{path}/initdb")}
+    if not found or max(found) < 15:
+        raise Unavailable("PostgreSQL 15 or newer is not installed: apt-get install postgresql-15")
+    return pathlib.Path(found[max(found)])
+
+
+def server_user():
+    """Who the server runs as: nobody else than us, unless we are root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        raise Unavailable("root needs the user `postgres`: apt-get install postgresql-15") from None
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Cluster:
+    """One server. `start` after `kill` recovers what was there; `remove` ends it for good."""
+
+    def __init__(self, settings=None, environment=None):
+        self.bin, self.user = programs(), server_user()
+        self.settings = {**SETTINGS, **(settings or {})}
+        self.environment = environment or {}
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-postgres-", dir="/tmp"))
+        self.password, self.port, self.process = secrets.token_hex(12), None, None
+        if self.user:
+            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+        secret = self.folder / "password"
+        secret.write_text(self.password)
+        secret.chmod(0o644)
+        self._run("initdb", "-D", self.folder / "cluster", "-U", ROLE, "-A", "scram-sha-256",
+                  "--pwfile", secret, "-E", "UTF8", "--locale=C", "--no-instructions")
+        secret.unlink()
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def url(self, database="postgres"):
+        return f"postgres://{ROLE}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self):
+        """Starts the server, on the port it had if it had one, and waits until it answers."""
+        for attempt in range(PORT_ATTEMPTS):
+            if self.port is None or attempt > 0:
+                self.port = free_port()
+            options = [word for name, value in self.settings.items()
+                       for word in ("-c", f"{name}={value}")]
+            with open(self.folder / "log", "ab") as log:
+                self.process = subprocess.Popen(
+                    [self.bin / "postgres", "-D", self.folder / "cluster", "-p", str(self.port),
+                     "-c", f"unix_socket_directories={self.folder}", *options],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._as_user())
+            if self._wait_ready():
+                return self
+        raise Unavailable(f"PostgreSQL did not start: {self.log_tail()}")
+
+    def stop(self, number=signal.SIGINT):
+        """Fast shutdown: sessions are ended, what was committed is on disk."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(number)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self):
+        """SIGKILL to the server and every one of its sessions: the machine went dark."""
+        for pid in self._sessions() + [self.process.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(STOP_SECONDS)
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def sql(self, statement, database="postgres"):
+        """What psql prints for one statement, without decoration."""
+        done = subprocess.run([self.bin / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement,
+                               self.url(database)], capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise RuntimeError(f"{statement}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def log_tail(self, size=2000):
+        log = self.folder / "log"
+        return log.read_text(errors="replace")[-size:] if log.exists() else ""
+
+    def _as_user(self):
+        account = {"cwd": self.folder, "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C",
+                                               **self.environment}}
+        if self.user:
+            account |= {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+        return account
+
+    def _run(self, program, *arguments):
+        done = subprocess.run([self.bin / program, *arguments], capture_output=True, text=True,
+                              timeout=120, **self._as_user())
+        if done.returncode != 0:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise Unavailable(f"{program} failed: {done.stderr.strip()}")
+
+    def _wait_ready(self):
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                return False
+            ready = subprocess.run([self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p",
+                                    str(self.port)], timeout=30)
+            if ready.returncode == 0:
+                return True
+            time.sleep(0.05)
+        return False
+
+    def _sessions(self):
+        """Process ids of the server's children."""
+        path = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+
+def main():
+    def end(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        with Cluster() as cluster:
+            if len(sys.argv) > 1:
+                return subprocess.run(sys.argv[1:],
+                                      env={**os.environ, VARIABLE: cluster.url()}).returncode
+            print(cluster.url(), flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        return 130
+    except Unavailable as missing:
+        print(missing, file=sys.stderr)
+        return 77
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
