@@ -5,8 +5,8 @@ server process, of the whole server; and sessions ended in storms.
 
 Held to, as in crash_test.py: every acknowledged order is there afterwards; a key whose answer got
 lost is answered as the first time once it was stored; nothing is stored twice; every order and its
-saga ends; stock and orders agree. A shop whose server died goes on by itself. What a killed shop had begun, the one
-beside it ends.
+saga ends; stock and orders agree. A shop whose server died goes on by itself. What a killed shop
+had begun, the one beside it ends.
 
     tests/postgres_crash_test.py PATH-OF-THE-SHOP [ROUNDS]"""
 

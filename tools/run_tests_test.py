@@ -7,10 +7,12 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from tiers import builds, counts, processes, table  # noqa: E402
+import postgres_cluster  # noqa: E402
+from tiers import builds, counts, outside, processes, table  # noqa: E402
 from tiers.counts import Count  # noqa: E402
 
 DOCTEST = "[doctest] test cases:  {} |  {} passed | {} failed | {} skipped\n"
@@ -48,6 +50,43 @@ class Counting(unittest.TestCase):
 
     def test_what_is_skipped_has_failed_where_everything_has_to_run(self):
         self.assertEqual(Count(1, 3, 0), Count(1, 1, 2).strict())
+
+
+class Session:
+    """A tier's run that keeps what is said."""
+
+    def __init__(self, strict):
+        self.strict, self.said = strict, []
+
+    def say(self, text):
+        self.said.append(text)
+
+
+class Databases(unittest.TestCase):
+    MISSING = mock.Mock(side_effect=postgres_cluster.Unavailable("it is not installed"))
+
+    def test_without_a_server_its_tests_are_skipped_by_name(self):
+        session = Session(strict=False)
+        with mock.patch.object(postgres_cluster, "Cluster", self.MISSING):
+            with outside.postgres(session) as variables:
+                self.assertEqual({}, variables)
+        self.assertEqual(["SKIPPED on PostgreSQL: it is not installed"], session.said)
+
+    def test_without_a_server_everything_that_has_to_run_fails(self):
+        with mock.patch.object(postgres_cluster, "Cluster", self.MISSING):
+            with self.assertRaises(counts.Broken):
+                with outside.postgres(Session(strict=True)):
+                    self.fail("it ran")
+
+    def test_a_server_is_gone_after_its_tests_however_they_end(self):
+        made = mock.Mock()
+        made.return_value.start.return_value.url.return_value = "postgres://here"
+        with mock.patch.object(postgres_cluster, "Cluster", made):
+            with self.assertRaises(KeyError):
+                with outside.postgres(Session(strict=True)) as variables:
+                    self.assertEqual({"TIDEMARK_TEST_POSTGRES": "postgres://here"}, variables)
+                    raise KeyError
+        made.return_value.start.return_value.remove.assert_called_once()
 
 
 class Choosing(unittest.TestCase):
