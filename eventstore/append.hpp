@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -177,5 +178,9 @@ struct append_stale {
 /// known: send the same request again), `disk_full`, `too_large`, `invalid_argument`, ….
 using append_outcome =
     std::variant<append_committed, append_conflict, append_answered, append_stale, error>;
+
+/// The effect whose command is answered under this id: the id itself, or behind "answer:" when it
+/// is the answer that was brought back to the effect's source. Nothing for a caller's own key.
+[[nodiscard]] std::optional<message_id> effect_of_answer(std::string_view id);
 
 }  // namespace tidemark

@@ -5,6 +5,7 @@
 #include "tidemark/eventstore/recorded_event.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -58,6 +59,20 @@ struct store_status {
     std::uint64_t streams = 0;
 };
 
+/// Where a sweep over the answers stands: it goes on behind this one, in the order of the bytes of
+/// scope and id. Both empty: before the first.
+struct answer_place {
+    std::string scope;
+    std::string id;
+};
+
+/// What one step of a sweep did.
+struct answer_sweep {
+    std::uint64_t pruned = 0;
+    /// Nothing: there are no more answers behind.
+    std::optional<answer_place> next;
+};
+
 /// The log: where facts are kept. All functions may be called from any executor and resume the
 /// caller on its own; the object outlives its calls. Reads see committed data only.
 /// Limits: an event payload ≤ 1 MiB, a batch ≤ 10,000 appends; beyond is `too_large`.
@@ -95,6 +110,15 @@ class event_store {
     /// The answer a command id was given; nothing if it is undecided.
     [[nodiscard]] virtual awaitable<result<std::optional<answer>>> find_answer(std::string scope,
                                                                                std::string id) = 0;
+
+    /// Looks at `limit` answers behind `after` and forgets those given longer than `retention` ago,
+    /// by the store's clock, that nothing can ask for again. Kept: the answer to an effect or timer
+    /// of the scope's stream that has not ended, dead letters included; every answer of a scope
+    /// whose stream still settles something. A forgotten id is a fresh one when it comes again.
+    /// Does not stand in the way of appends. A backend without this keeps all answers for ever.
+    [[nodiscard]] virtual awaitable<result<answer_sweep>> prune_answers(answer_place after,
+                                                                        duration retention,
+                                                                        std::size_t limit);
 
     /// Streams whose text starts with `prefix`, in text order after `after`, at most `limit`.
     [[nodiscard]] virtual awaitable<result<std::vector<stream_summary>>> list_streams(

@@ -242,6 +242,16 @@ std::vector<claimed_effect> memory_effects::pending(const stream_id& source) con
     return found;
 }
 
+bool memory_effects::may_ask_again(const std::string& scope, std::string_view id) const {
+    const auto effect = effect_of_answer(id);
+    if (effect && rows_.contains(*effect)) return true;
+    const auto of_scope = by_source_.find(scope);
+    return of_scope != by_source_.end() &&
+           std::ranges::any_of(of_scope->second, [](const auto& one) {
+               return one.second->work.effect.kind == effect_kind::settle;
+           });
+}
+
 effect_log::counts memory_effects::count(instant now) const {
     effect_log::counts counts;
     counts.parked = parked_.size();

@@ -71,6 +71,8 @@ class memory_effects {
                                       instant now);
     [[nodiscard]] result<void> drop(const message_id& effect, const audit_entry& who, instant now);
     [[nodiscard]] std::vector<audit_record> audit_trail(std::size_t limit) const;
+    /// Whether what is not ended can still send the command that was answered under this id.
+    [[nodiscard]] bool may_ask_again(const std::string& scope, std::string_view id) const;
     [[nodiscard]] std::vector<claimed_effect> pending(const stream_id& source) const;
     [[nodiscard]] effect_log::counts count(instant now) const;
 

@@ -85,6 +85,13 @@ awaitable<result<std::optional<answer>>> memory_storage::find_answer(std::string
     co_return log_.find_answer(scope, id);
 }
 
+awaitable<result<answer_sweep>> memory_storage::prune_answers(answer_place after,
+                                                              duration retention,
+                                                              std::size_t limit) {
+    const std::scoped_lock lock{mutex_};
+    co_return log_.prune_answers(after, clock_.now() - retention, limit);
+}
+
 awaitable<result<std::vector<stream_summary>>> memory_storage::list_streams(std::string prefix,
                                                                             std::string after,
                                                                             std::size_t limit) {

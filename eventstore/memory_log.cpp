@@ -129,13 +129,15 @@ append_committed memory_log::store(const append_request& request, instant now,
     for (const auto& timer : request.timers_set) effects_.set_timer(timer, from);
     auto claimed = effects_.add(request.effects, from);
     if (request.command) {
-        store_answer(*request.command, {.outcome = request.command->outcome,
-                                        .stream = request.stream,
-                                        .first_version = before,
-                                        .last_version = after,
-                                        .position = at,
-                                        .reason = request.command->reason,
-                                        .message = request.command->message});
+        store_answer(*request.command,
+                     {.outcome = request.command->outcome,
+                      .stream = request.stream,
+                      .first_version = before,
+                      .last_version = after,
+                      .position = at,
+                      .reason = request.command->reason,
+                      .message = request.command->message},
+                     now);
     }
     return {.version = after, .position = at, .recorded_at = now, .claimed = std::move(claimed)};
 }
@@ -169,10 +171,30 @@ position memory_log::store_events(const append_request& request, instant now,
     return at;
 }
 
-void memory_log::store_answer(const command_record& command, answer given) {
+void memory_log::store_answer(const command_record& command, answer given, instant now) {
     answers_.emplace(
         name_pair{command.scope, command.id},
-        stored_answer{.payload_hash = command.payload_hash, .first = std::move(given)});
+        stored_answer{
+            .payload_hash = command.payload_hash, .first = std::move(given), .given_at = now});
+}
+
+answer_sweep memory_log::prune_answers(const answer_place& after, instant before,
+                                       std::size_t limit) {
+    answer_sweep swept;
+    auto next = answers_.upper_bound({after.scope, after.id});
+    answer_place last = after;
+    for (auto looked = std::size_t{0}; next != answers_.end() && looked < limit; ++looked) {
+        const auto& [scope, id] = next->first;
+        last = {scope, id};
+        if (next->second.given_at >= before || effects_.may_ask_again(scope, id)) {
+            ++next;
+            continue;
+        }
+        next = answers_.erase(next);
+        ++swept.pruned;
+    }
+    if (next != answers_.end()) swept.next = std::move(last);
+    return swept;
 }
 
 void memory_log::insert_ordered(std::vector<log_entry>& entries, const log_entry& entry) {

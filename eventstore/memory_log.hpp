@@ -53,6 +53,9 @@ class memory_log {
     void save_snapshot(snapshot taken);
     [[nodiscard]] std::optional<answer> find_answer(const std::string& scope,
                                                     const std::string& id) const;
+    /// See `event_store::prune_answers`; `before`: when the youngest that may go was given.
+    [[nodiscard]] answer_sweep prune_answers(const answer_place& after, instant before,
+                                             std::size_t limit);
     [[nodiscard]] std::vector<stream_summary> list_streams(const std::string& prefix,
                                                            const std::string& after,
                                                            std::size_t limit) const;
@@ -70,6 +73,7 @@ class memory_log {
     struct stored_answer {
         std::uint64_t payload_hash = 0;
         answer first;
+        instant given_at{};
     };
     /// A deque, so that a long stream is not moved as it grows and its events stay where they are.
     using events_of_stream = std::deque<recorded_event>;
@@ -96,7 +100,7 @@ class memory_log {
 
     append_committed store(const append_request& request, instant now, const position_source& draw);
     position store_events(const append_request& request, instant now, const position_source& draw);
-    void store_answer(const command_record& command, answer given);
+    void store_answer(const command_record& command, answer given, instant now);
     static void insert_ordered(std::vector<log_entry>& entries, const log_entry& entry);
     [[nodiscard]] version last_consumed(const consumption& consumed) const;
 

@@ -145,6 +145,18 @@ std::optional<answer> find_answer(postgres_connection& session, const std::strin
                   .message = rows.text(6)};
 }
 
+answer_sweep prune_answers(postgres_connection& session, std::optional<instant> now,
+                           const answer_place& after, duration retention, std::size_t limit) {
+    auto rows = session.run(
+        "SELECT pruned, looked, last_scope, last_id FROM prune_answers($1, $2, $3, $4, $5)",
+        {now, after.scope, after.id, retention.count(), limit});
+    answer_sweep swept;
+    if (!rows.next()) return swept;
+    swept.pruned = rows.number(0);
+    if (rows.number(1) == limit) swept.next = answer_place{rows.text(2), rows.text(3)};
+    return swept;
+}
+
 std::vector<stream_summary> list_streams(postgres_connection& session, const std::string& prefix,
                                          const std::string& after, std::size_t limit) {
     std::vector<stream_summary> found;

@@ -23,6 +23,10 @@ class postgres_connection;
                                                       const stream_id& stream,
                                                       const std::string& name);
 void save_snapshot(postgres_connection& session, const snapshot& taken);
+/// One step of forgetting answers; `now` as everywhere: nothing, by the database's clock.
+[[nodiscard]] answer_sweep prune_answers(postgres_connection& session, std::optional<instant> now,
+                                         const answer_place& after, duration retention,
+                                         std::size_t limit);
 [[nodiscard]] std::optional<answer> find_answer(postgres_connection& session,
                                                 const std::string& scope, const std::string& id);
 [[nodiscard]] std::vector<stream_summary> list_streams(postgres_connection& session,

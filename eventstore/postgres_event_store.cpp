@@ -96,6 +96,17 @@ awaitable<result<std::optional<answer>>> postgres_storage::find_answer(std::stri
     });
 }
 
+awaitable<result<answer_sweep>> postgres_storage::prune_answers(answer_place after,
+                                                                duration retention,
+                                                                std::size_t limit) {
+    return parts_->calls->write<answer_sweep>(
+        [=, now = parts_->now(),
+         options = &parts_->options](postgres_connection& session) -> result<answer_sweep> {
+            if (options->is_read_only) return refuse_write(*options);
+            return tidemark::prune_answers(session, now, after, retention, limit);
+        });
+}
+
 awaitable<result<std::vector<stream_summary>>> postgres_storage::list_streams(std::string prefix,
                                                                               std::string after,
                                                                               std::size_t limit) {

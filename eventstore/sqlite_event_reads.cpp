@@ -49,6 +49,9 @@ sqlite_event_reads::sqlite_event_reads(sqlite_connection& connection)
       select_answer_{connection,
                      "SELECT outcome, stream, first_version, last_version, position, reason, "
                      "message FROM answers WHERE scope = ? AND id = ?"},
+      select_answers_{connection,
+                      "SELECT scope, id, at FROM answers WHERE (scope, id) > (?, ?) "
+                      "ORDER BY scope, id LIMIT ?"},
       select_streams_{connection,
                       "SELECT name, version, last_position, last_recorded_at FROM streams "
                       "WHERE name > ? AND name >= ? ORDER BY name LIMIT ?"},
@@ -122,6 +125,21 @@ std::optional<answer> sqlite_event_reads::find_answer(const std::string& scope,
     auto rows = select_answer_.query({scope, id});
     if (!rows.next()) return std::nullopt;
     return read_answer(rows, 0);
+}
+
+old_answers sqlite_event_reads::old_answers_behind(const answer_place& after, instant before,
+                                                   std::size_t limit) {
+    old_answers found;
+    answer_place last;
+    auto looked = std::size_t{0};
+    auto rows = select_answers_.query({after.scope, after.id, limit});
+    while (rows.next()) {
+        ++looked;
+        last = {rows.text(0), rows.text(1)};
+        if (rows.at(2) < before) found.places.push_back(last);
+    }
+    if (looked == limit) found.next = std::move(last);
+    return found;
 }
 
 std::vector<stream_summary> sqlite_event_reads::list_streams(const std::string& prefix,

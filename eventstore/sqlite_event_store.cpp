@@ -128,6 +128,29 @@ awaitable<result<std::optional<answer>>> sqlite_storage::find_answer(std::string
         [=](sqlite_reads& r) { return r.events.find_answer(scope, id); });
 }
 
+/// A reader looks for what is old, so that the writer, between batches of appends, only deletes. It
+/// judges each again: an effect may have come back meanwhile.
+awaitable<result<answer_sweep>> sqlite_storage::prune_answers(answer_place after,
+                                                              duration retention,
+                                                              std::size_t limit) {
+    const auto before = parts_->time.now() - retention;
+    auto looking = parts_->query<old_answers>(
+        [=](sqlite_reads& r) { return r.events.old_answers_behind(after, before, limit); });
+    auto looked = co_await std::move(looking);
+    if (!looked) co_return looked.error();
+    answer_sweep swept{.pruned = 0, .next = std::move(looked->next)};
+    if (looked->places.empty()) co_return swept;
+    auto deleting = parts_->write<std::uint64_t>(
+        [places = std::move(looked->places)](sqlite_writes& w, instant) -> result<std::uint64_t> {
+            return w.log->forget_answers(places);
+        },
+        models_lane);
+    auto deleted = co_await std::move(deleting);
+    if (!deleted) co_return deleted.error();
+    swept.pruned = *deleted;
+    co_return swept;
+}
+
 awaitable<result<std::vector<stream_summary>>> sqlite_storage::list_streams(std::string prefix,
                                                                             std::string after,
                                                                             std::size_t limit) {

@@ -47,6 +47,8 @@ class sqlite_storage final : public storage {
     awaitable<result<void>> save_snapshot(snapshot taken) override;
     awaitable<result<std::optional<answer>>> find_answer(std::string scope,
                                                          std::string id) override;
+    awaitable<result<answer_sweep>> prune_answers(answer_place after, duration retention,
+                                                  std::size_t limit) override;
     awaitable<result<std::vector<stream_summary>>> list_streams(std::string prefix,
                                                                 std::string after,
                                                                 std::size_t limit) override;

@@ -38,6 +38,10 @@ sqlite_log::sqlite_log(sqlite_connection& connection, sqlite_counters& counters,
                      "INSERT INTO answers(scope, id, payload_hash, outcome, stream, first_version, "
                      "last_version, position, reason, message, at) "
                      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      delete_answer_{connection,
+                     "DELETE FROM answers WHERE scope = ?1 AND id = ?2 AND "
+                     "NOT EXISTS (SELECT 1 FROM effects WHERE id = ?3) AND "
+                     "NOT EXISTS (SELECT 1 FROM effects WHERE source = ?1 AND kind = ?4)"},
       select_category_{connection, "SELECT id FROM categories WHERE name = ?"},
       insert_category_{connection, "INSERT INTO categories(name) VALUES(?)"},
       select_consumed_{connection,
@@ -216,6 +220,16 @@ void sqlite_log::save_snapshot(const snapshot& taken) {
     streams_.add(taken.stream.text());
     upsert_snapshot_.run({taken.stream.text(), taken.name, taken.version, taken.head,
                           sqlite_value::blob(taken.payload)});
+}
+
+std::uint64_t sqlite_log::forget_answers(const std::vector<answer_place>& places) {
+    auto forgotten = std::uint64_t{0};
+    for (const auto& [scope, id] : places) {
+        const auto effect = effect_of_answer(id).value_or(message_id{});
+        delete_answer_.run({scope, id, effect, static_cast<int>(effect_kind::settle)});
+        forgotten += static_cast<std::uint64_t>(connection_.changes());
+    }
+    return forgotten;
 }
 
 sqlite_log::stream_head sqlite_log::head_of(const stream_id& stream) {

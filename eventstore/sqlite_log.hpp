@@ -21,6 +21,8 @@ class sqlite_log {
 
     [[nodiscard]] append_outcome append(const append_request& request, instant now);
     void save_snapshot(const snapshot& taken);
+    /// Deletes those of the answers that nothing can ask for again; how many.
+    [[nodiscard]] std::uint64_t forget_answers(const std::vector<answer_place>& places);
     /// Forgets what a rolled-back transaction had interned.
     void forget() { categories_.clear(); }
 
@@ -66,6 +68,7 @@ class sqlite_log {
     sqlite_statement update_stream_;
     sqlite_statement insert_event_;
     sqlite_statement insert_answer_;
+    sqlite_statement delete_answer_;
     sqlite_statement select_category_;
     sqlite_statement insert_category_;
     sqlite_statement select_consumed_;

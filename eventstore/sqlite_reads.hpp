@@ -9,6 +9,12 @@
 
 namespace tidemark {
 
+/// Answers that are old enough to go, and where to look on.
+struct old_answers {
+    std::vector<answer_place> places;
+    std::optional<answer_place> next;
+};
+
 /// Queries of one read-only connection: events, answers, snapshots. Lives on a reader's thread;
 /// every function throws `sqlite_failure`. Long answers are read in slices, each a short
 /// transaction, so that the write-ahead log can be truncated between them; the log only grows, so
@@ -26,6 +32,9 @@ class sqlite_event_reads {
                                                           const std::string& name);
     [[nodiscard]] std::optional<answer> find_answer(const std::string& scope,
                                                     const std::string& id);
+    /// Among the `limit` answers behind `after`, those given before `before`.
+    [[nodiscard]] old_answers old_answers_behind(const answer_place& after, instant before,
+                                                 std::size_t limit);
     [[nodiscard]] std::vector<stream_summary> list_streams(const std::string& prefix,
                                                            const std::string& after,
                                                            std::size_t limit);
@@ -44,6 +53,7 @@ class sqlite_event_reads {
     sqlite_statement select_last_;
     sqlite_statement select_snapshot_;
     sqlite_statement select_answer_;
+    sqlite_statement select_answers_;
     sqlite_statement select_streams_;
     sqlite_statement select_meta_;
 };

@@ -156,3 +156,33 @@ SET search_path FROM CURRENT AS $function$
     AND l.classid::bigint >> 16 = m.lock_tag
   ORDER BY 1, a.xact_start
 $function$;
+
+-- One step of forgetting answers: looks at `most` of them behind (after_scope, after_id), in the
+-- order of scope and id. Kept: those younger than `retention`; those to an effect that has not
+-- ended (its id stands in theirs); all of a stream that settles something (kind 2).
+CREATE FUNCTION prune_answers(at_time bigint, after_scope text, after_id text, retention bigint,
+                              most bigint)
+RETURNS TABLE(pruned bigint, looked bigint, last_scope text, last_id text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path FROM CURRENT SET jit = off SET enable_seqscan = off AS $function$
+DECLARE
+  before CONSTANT bigint :=
+    coalesce(at_time, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) - retention;
+BEGIN
+  RETURN QUERY
+    WITH page AS MATERIALIZED (
+      SELECT a.scope, a.id, a.at,
+             CASE WHEN a.id ~ '^(answer:)?[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
+                  THEN right(a.id, 36)::uuid END AS effect
+      FROM answers a WHERE (a.scope, a.id) > (after_scope COLLATE "C", after_id COLLATE "C")
+      ORDER BY a.scope, a.id LIMIT most),
+    gone AS (
+      DELETE FROM answers d USING page p
+      WHERE d.scope = p.scope AND d.id = p.id AND p.at < before
+        AND NOT EXISTS (SELECT 1 FROM effects e WHERE e.id = p.effect)
+        AND NOT EXISTS (SELECT 1 FROM effects e WHERE e.source = p.scope AND e.kind = 2)
+      RETURNING 1)
+    SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM page), p.scope, p.id
+    FROM page p ORDER BY p.scope DESC, p.id DESC LIMIT 1;
+END
+$function$;

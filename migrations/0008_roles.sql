@@ -2,7 +2,7 @@
 -- to the whole cluster; where the migrating role may not create them, an administrator does so and
 -- repeats the grants below.
 --   tidemark_writer     appends, and nothing else that changes the log
---   tidemark_runner     works on effects, timers and dead letters
+--   tidemark_runner     works on effects, timers and dead letters, forgets old answers
 --   tidemark_projector  keeps read models and snapshots
 --   tidemark_reader     reads
 DO $do$
@@ -42,6 +42,7 @@ BEGIN
            CASE p.proname WHEN 'append' THEN ARRAY['tidemark_writer']
                           WHEN 'append_events' THEN ARRAY['tidemark_writer']
                           WHEN 'end_effects' THEN ARRAY['tidemark_runner']
+                          WHEN 'prune_answers' THEN ARRAY['tidemark_runner']
                           WHEN 'refuse_change' THEN ARRAY[]::text[]
                           WHEN 'find_repeats' THEN ARRAY[]::text[]
                           ELSE ARRAY['tidemark_writer', 'tidemark_runner', 'tidemark_projector',

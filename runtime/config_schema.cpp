@@ -183,6 +183,9 @@ void add_runtime(config_schema& schema) {
           "How often a command is decided again after a conflict before its caller hears of it.");
     whole("runtime.snapshot_every", "100", "0", "1000000",
           "Events between snapshots if the store does not say; 0: none.");
+    duration(
+        "runtime.answer_retention", "30d", "1h", "3650d",
+        "How long a command's answer is kept at least; a key repeated later is a new command.");
     duration("runtime.drain", "20s", "0s", "10min", "How long a stop waits for work in flight.");
     duration("runtime.lease", "10s", "1s", "10min",
              "How long a process owns the effects it runs before another may take over.");
@@ -256,7 +259,8 @@ config::config(const settings& values)
               .attempts_max = static_cast<std::uint32_t>(values.integer("runtime.attempts_max")),
               .lease = values.duration("runtime.lease"),
               .effect_concurrency = size_at(values, "runtime.effect_concurrency"),
-              .drain = values.duration("runtime.drain")},
+              .drain = values.duration("runtime.drain"),
+              .answer_retention = values.duration("runtime.answer_retention")},
       stores{.snapshot_every =
                  static_cast<std::uint64_t>(values.integer("runtime.snapshot_every"))},
       sqlite{values.text("sqlite.synchronous") == "FULL",

@@ -35,6 +35,9 @@ struct runtime_options {
     duration effect_poll = std::chrono::seconds{1};
     /// Time that `drain` gives work in flight.
     duration drain = std::chrono::seconds{20};
+    /// How long the answer to a command id is kept at least: a key that comes again later is
+    /// carried out again. Longer than anything repeats a command. 0: for ever.
+    duration answer_retention = std::chrono::days{30};
     /// Name of this process in leases; empty: a fresh one.
     std::string owner;
 };

@@ -31,7 +31,11 @@ error detail::thrown_error(std::string_view function, std::string_view what) {
 
 runtime::runtime(execution& ex, storage& events, event_bus& bus, runtime_options options,
                  metrics_registry* registry)
-    : execution_{ex}, events_{events}, bus_{bus}, options_{std::move(options)} {
+    : execution_{ex},
+      events_{events},
+      bus_{bus},
+      options_{std::move(options)},
+      pruner_{ex, ex.shard_count() - 1, events, options_.answer_retention} {
     if (registry != nullptr) metrics_ = runtime_metrics{*registry};
     if (options_.owner.empty()) options_.owner = ex.fresh_id().to_string();
     for (std::size_t i = 0; i < ex.shard_count(); ++i) {
@@ -87,6 +91,7 @@ void runtime::start() {
     for (auto& runner : runners_) runner->start();
     for (auto& projection : projections_) projection->start();
     for (auto& relay : relays_) relay->start();
+    if (options_.answer_retention > duration{0}) pruner_.start();
 }
 
 const stream_type* runtime::type_of(std::string_view category) const {

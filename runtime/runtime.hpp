@@ -4,6 +4,7 @@
 #include "tidemark/eventbus/relay.hpp"
 #include "tidemark/eventstore/storage.hpp"
 #include "tidemark/observability/catalog.hpp"
+#include "tidemark/runtime/answer_pruner.hpp"
 #include "tidemark/runtime/command_router.hpp"
 #include "tidemark/runtime/effect_runner.hpp"
 #include "tidemark/runtime/projection_runner.hpp"
@@ -160,6 +161,7 @@ class runtime final : public command_router {
     std::vector<std::unique_ptr<effect_runner>> runners_;
     std::vector<std::unique_ptr<projection_runner>> projections_;
     std::vector<std::unique_ptr<tidemark::relay>> relays_;
+    answer_pruner pruner_;
     std::atomic<bool> is_draining_{false};
     bool is_started_ = false;
 };

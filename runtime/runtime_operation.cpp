@@ -131,6 +131,7 @@ awaitable<runtime::drained> runtime::drain() {
     co_await wait_until_idle(began + options_.drain, out);
     out.is_complete = out.unfinished == 0;
     if (out.is_complete) co_await close_shards();
+    co_await pruner_.stop();
     for (auto& relay : relays_) co_await relay->stop();
     for (auto& projection : projections_) co_await projection->stop();
     out.took = execution_.clock().steady() - began;

