@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the benchmarks, prints each figure beside its limit and its goal, writes JSON.
 
-    bench/run.py --build build/bench [NAME…]      NAME: codec, reduce, runtime, sqlite, start
+    bench/run.py --build build/bench [NAME…]      NAME: codec, reduce, runtime, sqlite,
+                                                  postgres, start
     bench/run.py --build build/bench --docs       also renews the table of docs/performance.md
 
 Figures are the median of several repetitions in one run; compare ratios, not digits: machines are
@@ -20,7 +21,9 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROGRAMS = ("codec", "reduce", "runtime", "sqlite")
+PROGRAMS = ("codec", "reduce", "runtime", "sqlite", "postgres")
+# Programs that need a server: this brings one of their own and passes it on.
+WITH_CLUSTER = {"postgres": ROOT / "tools" / "postgres_cluster.py"}
 
 # Row → (the row it is held against, "ratio" or unit, comparison, goal, what it means).
 GOALS = {
@@ -31,15 +34,23 @@ GOALS = {
     "sqlite/W1_C128": ("sqlite/W1/floor", "x", ">=", 5, "bare WAL/FULL insert"),
     "sqlite/W5_stream": (None, "/s", ">=", 500_000, "events of one stream into state"),
     "execute/in_shard/allocations": (None, "", "<=", 14, "allocations of one command"),
+    "postgres/W1_C1": ("postgres/W1_C1/floor", "x", ">=", 0.9, "an insert per commit"),
+    "postgres/W1_C16": ("postgres/W1_C16/floor", "x", ">=", 1.5, "an insert per commit"),
+    "postgres/W1_C128": ("postgres/W1_C128/floor", "x", ">=", 3, "an insert per commit"),
+    "postgres/W2_C16": ("postgres/W2_C16/limit", "x", ">=", 0.8, "UNNEST by hand"),
+    "postgres/W4_hot": (None, "/s", ">=", 20_000, "commands on one account"),
+    "postgres/W5_stream": ("postgres/W5_stream/limit", "x", ">=", 0.8, "COPY without decoding"),
+    "postgres/W5_log": ("postgres/W5_log/limit", "x", ">=", 0.8, "COPY without decoding"),
     "start/first_answer": (None, "s", "<=", 0.3, "process start to first answer"),
     "start/resident_idle": (None, "MiB", "<=", 30, "resident memory when idle"),
 }
 
 
-def run_program(path, repetitions):
+def run_program(path, repetitions, server=None):
     """Benchmark name → median ns of one item; name/allocations → how many one item makes."""
     out = subprocess.run(
-        [path, "--benchmark_format=json", f"--benchmark_repetitions={repetitions}",
+        [*([server] if server else []), path, "--benchmark_format=json",
+         f"--benchmark_repetitions={repetitions}",
          "--benchmark_report_aggregates_only=false"],
         check=True, capture_output=True, text=True).stdout
     rows = {}
@@ -158,7 +169,7 @@ def main():
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--docs", action="store_true",
                         help="renew the table of docs/performance.md; needs a whole run")
-    parser.add_argument("names", nargs="*", help="codec, reduce, runtime, sqlite, start")
+    parser.add_argument("names", nargs="*", help="codec, reduce, runtime, sqlite, postgres, start")
     given = parser.parse_args()
     wanted = given.names or [*PROGRAMS, "start"]
     unknown = [name for name in wanted if name not in (*PROGRAMS, "start")]
@@ -173,7 +184,8 @@ def main():
         if name == "start":
             figures |= measure_start(given.build / "examples" / "shop")
         else:
-            figures |= run_program(given.build / "bench" / f"{name}_bench", given.repetitions)
+            figures |= run_program(given.build / "bench" / f"{name}_bench", given.repetitions,
+                                   WITH_CLUSTER.get(name))
     lines = lines_of(figures)
     print_table(lines)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,

@@ -56,6 +56,7 @@ struct store_status {
     message_id incarnation;
     std::uint32_t schema_version = 0;
     position last_position;
+    /// An estimate for a PostgreSQL log of more than 1,000.
     std::uint64_t streams = 0;
 };
 

@@ -42,10 +42,7 @@ const std::string& template_database() {
 
 }  // namespace
 
-std::string postgres_server_url() {
-    auto url = environment("TIDEMARK_TEST_POSTGRES");
-    return url.empty() ? environment("TIDEMARK_POSTGRES_URL") : url;
-}
+std::string postgres_server_url() { return environment("TIDEMARK_TEST_POSTGRES"); }
 
 bool has_postgres() {
     if (!postgres_server_url().empty()) return true;

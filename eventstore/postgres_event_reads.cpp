@@ -174,14 +174,16 @@ std::vector<stream_summary> list_streams(postgres_connection& session, const std
 
 store_status read_status(postgres_connection& session) {
     store_status status{.kind = "postgres"};
-    auto rows = session.run(
-        "SELECT m.incarnation, (SELECT max(position) FROM events), count_streams($1) FROM meta m",
-        {streams_exact_max});
+    auto rows = session.run("SELECT incarnation, (SELECT max(position) FROM events) FROM meta");
     if (!rows.next()) return status;
     status.incarnation = rows.id(0);
     status.last_position = position{rows.number(1)};
-    status.streams = rows.number(2);
     return status;
+}
+
+std::uint64_t count_streams(postgres_connection& session) {
+    auto rows = session.run("SELECT count_streams($1)", {streams_exact_max});
+    return rows.next() ? rows.number(0) : 0;
 }
 
 std::optional<error> find_log_fault(postgres_connection& session) {

@@ -118,8 +118,9 @@ awaitable<result<std::vector<stream_summary>>> postgres_storage::list_streams(st
 
 awaitable<result<store_status>> postgres_storage::status() {
     return parts_->calls->read<store_status>(
-        [](postgres_connection& session) -> result<store_status> {
+        [parts = parts_.get()](postgres_connection& session) -> result<store_status> {
             auto status = read_status(session);
+            status.streams = parts->streams.count(session);
             status.location = session.place();
             status.schema_version =
                 static_cast<std::uint32_t>(postgres_migrations().back().version);

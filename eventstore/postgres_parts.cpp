@@ -1,5 +1,6 @@
 #include "tidemark/eventstore/postgres_parts.hpp"
 
+#include "tidemark/async/clock.hpp"
 #include "tidemark/eventstore/postgres_connect.hpp"
 #include "tidemark/eventstore/postgres_event_reads.hpp"
 #include "tidemark/eventstore/postgres_migrations.hpp"
@@ -8,6 +9,26 @@
 #include <utility>
 
 namespace tidemark {
+namespace {
+
+constexpr std::uint64_t streams_few = 50;
+constexpr auto census_lasts = std::chrono::seconds{10};
+
+}  // namespace
+
+std::uint64_t stream_census::count(postgres_connection& session) {
+    const auto now = real_clock{}.steady();
+    {
+        const std::scoped_lock lock{mutex_};
+        const auto is_fresh = counted_at_ && now - *counted_at_ < census_lasts;
+        if (is_fresh && counted_ > streams_few) return counted_;
+    }
+    const auto counted = count_streams(session);
+    const std::scoped_lock lock{mutex_};
+    counted_ = counted;
+    counted_at_ = now;
+    return counted;
+}
 
 error refuse_write(const postgres_options& options) {
     return {errc::invalid_argument, "PostgreSQL at " + mask_postgres_url(options.url) +

@@ -6,13 +6,27 @@
 #include "tidemark/eventstore/postgres_writer.hpp"
 #include "tidemark/eventstore/wake_list.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 namespace tidemark {
 
 /// What a writing call of a store that is open for reading only is told.
 [[nodiscard]] error refuse_write(const postgres_options& options);
+
+/// The number of streams, counted anew each time while there are few, and otherwise at most every
+/// ten seconds: readers ask for the status all the time. Thread-safe.
+class stream_census {
+  public:
+    [[nodiscard]] std::uint64_t count(postgres_connection& session);
+
+  private:
+    std::mutex mutex_;
+    std::uint64_t counted_ = 0;
+    std::optional<duration> counted_at_;
+};
 
 /// What a `postgres_storage` is made of. Threads end before what they use.
 class postgres_parts {
@@ -32,6 +46,7 @@ class postgres_parts {
     const clock* const time;
     message_id incarnation;
     wake_list wakes;
+    stream_census streams;
     /// Null through a pooler: there other processes' commits are found by polling.
     std::unique_ptr<postgres_notices> notices;
     /// Null while the store is open for reading only.

@@ -64,6 +64,37 @@ TEST_CASE("read model: a checkpoint that somebody moved is stale, and nothing is
     });
 }
 
+TEST_CASE("read model: a batch of many thousand documents reads its own writes") {
+    constexpr int documents = 12'000;
+    const auto key = [](int i) { return "k" + std::to_string(100'000 + i); };
+    for_each_backend([&](contract_store& c) {
+        REQUIRE(update(c, 0, 1, [&](read_model& m) {
+            for (auto i = 0; i < documents; ++i) m.put(doc(key(i), "{}", "ada"));
+            // One early and one late, changed after thousands of others were written.
+            m.put(doc(key(3), "{\"n\":1}", "bob"));
+            CHECK(m.get(key(3)) == doc(key(3), "{\"n\":1}", "bob"));
+            m.erase(key(documents - 1));
+            CHECK(!m.get(key(documents - 1)).has_value());
+            const auto found = m.find("owner", "ada", 5);
+            REQUIRE(found.size() == 5);
+            CHECK(found[3].key == key(4));
+            m.put(doc(key(3), "{\"n\":2}", "ada"));
+            CHECK(m.find("owner", "bob", 5).empty());
+        }));
+        const auto listed = *run(c.store().list_models());
+        REQUIRE(listed.size() == 1);
+        CHECK(listed[0].documents == documents - 1);
+        CHECK(keys(c, {.index = "owner", .value = "ada", .after_key = key(2), .limit = 2}) ==
+              key_list{key(3), key(4)});
+        REQUIRE(update(c, 1, 2, [&](read_model& m) {
+            for (auto i = 0; i < documents; i += 2) m.erase(key(i));
+        }));
+        CHECK(run(c.store().list_models())->at(0).documents == documents / 2 - 1);
+        CHECK(keys(c, {.limit = 2, .descending = true}) ==
+              key_list{key(documents - 3), key(documents - 5)});
+    });
+}
+
 TEST_CASE("read model: a throw undoes the batch and leaves the checkpoint") {
     for_each_backend([](contract_store& c) {
         REQUIRE(update(c, 0, 1, [](read_model& m) {

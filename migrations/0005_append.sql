@@ -268,6 +268,12 @@ BEGIN
              payload)
       WHERE slots[e.append] >= 0;
   END IF;
+  -- What was stored before may not be on its standby yet, and whoever is told of it takes it for
+  -- safe. A commit that writes waits until everything before it is there.
+  IF (has_repeat OR 2 = ANY(kinds)) AND current_setting('synchronous_standby_names') <> '' THEN
+    PERFORM pg_logical_emit_message(true, 'tidemark', '');
+  END IF;
+
   IF has_empty OR has_repeat THEN
     SELECT coalesce(max(e.position), 0) INTO last_position FROM events e;
   END IF;

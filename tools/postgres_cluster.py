@@ -58,9 +58,10 @@ def free_port():
 
 
 class Cluster:
-    """One server. `start` after `kill` recovers what was there; `remove` ends it for good."""
+    """One server. `start` after `kill` recovers what was there; `remove` ends it for good. With
+    `standby_of` it is a copy that follows that server, and calls itself `standby`."""
 
-    def __init__(self, settings=None, environment=None):
+    def __init__(self, settings=None, environment=None, standby_of=None):
         self.bin, self.user = programs(), server_user()
         self.settings = {**SETTINGS, **(settings or {})}
         self.environment = environment or {}
@@ -68,12 +69,24 @@ class Cluster:
         self.password, self.port, self.process = secrets.token_hex(12), None, None
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+        if standby_of:
+            self._copy(standby_of)
+        else:
+            self._make()
+
+    def _make(self):
         secret = self.folder / "password"
         secret.write_text(self.password)
         secret.chmod(0o644)
         self._run("initdb", "-D", self.folder / "cluster", "-U", ROLE, "-A", "scram-sha-256",
                   "--pwfile", secret, "-E", "UTF8", "--locale=C", "--no-instructions")
         secret.unlink()
+
+    def _copy(self, primary):
+        self.password = primary.password
+        self.settings["cluster_name"] = "standby"
+        self._run("pg_basebackup", "-D", self.folder / "cluster", "-d", primary.url(), "-R",
+                  "-X", "stream", "--checkpoint=fast")
 
     def __enter__(self):
         try:
