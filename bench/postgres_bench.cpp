@@ -92,7 +92,7 @@ void append(benchmark::State& state) {
     world w;
     const auto clients = static_cast<std::uint64_t>(state.range(0));
     const auto each = static_cast<std::size_t>(state.range(1));
-    const auto calls = std::max<std::uint64_t>(clients * 150 / each, 500);
+    const auto calls = bench::calls_of(std::max<std::uint64_t>(clients * 150 / each, 500));
     auto once = [&](std::uint64_t) { return w.append(each); };
     for (auto _ : state) bench::closed_loop(w.io, clients, calls, once);
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls * each));
@@ -102,7 +102,7 @@ void append(benchmark::State& state) {
 void bare_insert(benchmark::State& state) {
     const bench::bench_database database;
     const auto clients = static_cast<std::size_t>(state.range(0));
-    const auto calls = std::max<std::size_t>(clients * 150, 500);
+    const auto calls = bench::calls_of(std::max<std::size_t>(clients * 150, 500));
     std::vector<std::unique_ptr<bench::bare_session>> sessions;
     for (std::size_t i = 0; i < clients; ++i) {
         sessions.push_back(std::make_unique<bench::bare_session>(database.url()));
@@ -130,7 +130,7 @@ void bare_unnest(benchmark::State& state) {
     const bench::bench_database database;
     const auto each = static_cast<std::size_t>(state.range(0));
     constexpr std::size_t sessions = 2;
-    constexpr std::size_t statements = 50;
+    const auto statements = bench::calls_of(50);
     std::vector<std::unique_ptr<bench::bare_session>> open;
     for (std::size_t i = 0; i < sessions; ++i) {
         open.push_back(std::make_unique<bench::bare_session>(database.url()));
@@ -139,7 +139,7 @@ void bare_unnest(benchmark::State& state) {
     for (auto _ : state) {
         std::vector<std::thread> threads;
         for (const auto& session : open) {
-            threads.emplace_back([&next, each, one = session.get()] {
+            threads.emplace_back([&next, each, statements, one = session.get()] {
                 for (std::size_t s = 0; s < statements; ++s) {
                     std::vector<std::string> streams;
                     for (std::size_t e = 0; e < each; ++e) {
@@ -170,7 +170,7 @@ void execute(benchmark::State& state) {
     constexpr std::size_t accounts = 1'000;
     w.open_accounts(accounts);
     const auto clients = static_cast<std::uint64_t>(state.range(0));
-    const auto calls = clients * 100;
+    const auto calls = bench::calls_of(clients * 100);
     std::atomic<std::size_t> next{0};
     auto once = [&](std::uint64_t) {
         return w.deposit(account_id{std::to_string(next++ % accounts)});
@@ -186,7 +186,7 @@ void execute_hot(benchmark::State& state) {
     world w;
     w.open_accounts(1);
     constexpr std::uint64_t clients = 32;
-    constexpr std::uint64_t calls = 10'000;
+    const auto calls = bench::calls_of(10'000);
     auto once = [&](std::uint64_t) { return w.deposit(account_id{"0"}); };
     std::uint64_t rounds = 0;
     for (auto _ : state) {
@@ -200,8 +200,8 @@ void execute_hot(benchmark::State& state) {
 }
 BENCHMARK(execute_hot)->Name("postgres/W4_hot")->UseRealTime()->Iterations(2);
 
-constexpr std::uint64_t stream_events = 10'000;
-constexpr std::uint64_t log_events = 100'000;
+const std::uint64_t stream_events = bench::calls_of(10'000);
+const std::uint64_t log_events = bench::calls_of(100'000);
 constexpr auto copy_columns =
     "SELECT position, version, recorded_at, id, correlation, causation, stream, name, traceparent, "
     "payload FROM tidemark.events ";
