@@ -14,12 +14,17 @@
 namespace tidemark {
 namespace {
 
-/// Times that one statement is sent again because of other transactions.
-constexpr int repeats_max = 30;
-/// After so many it is halved instead: smaller statements collide less.
-constexpr int repeats_whole_max = 4;
+/// Times that a statement of several appends is sent again because of other transactions. Then it
+/// is halved: smaller ones collide less. One append alone is sent again until its time is over.
+constexpr int repeats_whole_max = 10;
 constexpr backoff_policy reconnect_policy{.first = std::chrono::milliseconds{20},
                                           .cap = std::chrono::seconds{1}};
+
+/// Whether an id of ours is stored already, rather than another process was quicker: only then is
+/// it worth while to look for the ids, which makes the next try slower than that process.
+bool is_of_ids(const postgres_failure& failed) {
+    return failed.constraint() == "events_id" || failed.constraint() == "effects_id";
+}
 
 }  // namespace
 
@@ -228,11 +233,12 @@ bool postgres_writer::may_go_on(lane& own, attempts& made, const postgres_failur
                                 std::size_t requests) {
     switch (failed.verdict()) {
         case postgres_verdict::duplicate:
-            made.checks_ids = true;
+            made.checks_ids = made.checks_ids || is_of_ids(failed);
             [[fallthrough]];
         case postgres_verdict::repeat:
             ++made.repeats;
-            return made.repeats <= (requests > 1 ? repeats_whole_max : repeats_max);
+            if (requests > 1) return made.repeats <= repeats_whole_max;
+            return real_clock{}.steady() < made.until;
         case postgres_verdict::unknown:
             made.is_unknown = true;
             made.checks_ids = true;
@@ -258,7 +264,13 @@ bool postgres_writer::wait_to_reconnect(attempts& made) {
 
 void postgres_writer::fail(lane& own, std::size_t begin, std::size_t end, const attempts& made,
                            const postgres_failure& failed) {
-    auto why = failed.as_error(mask_postgres_url(options_.url), postgres_failure::purpose::write);
+    const auto place = mask_postgres_url(options_.url);
+    auto why = failed.as_error(place, postgres_failure::purpose::write);
+    if (failed.verdict() == postgres_verdict::duplicate) {
+        why = {errc::unavailable, "PostgreSQL at " + place + ": other processes were quicker " +
+                                      std::to_string(made.repeats) + " times (" + failed.what() +
+                                      "); try again later"};
+    }
     if (made.is_unknown && why.code() != errc::unknown_outcome) {
         why = {errc::unknown_outcome,
                why.message() + "; it was sent before: send the same request again"};
