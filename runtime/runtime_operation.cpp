@@ -2,6 +2,7 @@
 #include "tidemark/observability/log.hpp"
 #include "tidemark/runtime/runtime.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -11,6 +12,11 @@ namespace tidemark {
 namespace {
 
 constexpr duration drain_poll = std::chrono::milliseconds{5};
+
+awaitable<void> carry_out(std::function<void()> work) {
+    work();
+    co_return;
+}
 
 }  // namespace
 
@@ -49,11 +55,11 @@ std::vector<relay_status> runtime::relays() const {
 }
 
 awaitable<void> runtime::on_shard(std::size_t index, std::function<void()> work) {
-    const executor home = co_await boost::asio::this_coro::executor;
+    // A coroutine of the shard's own: `co_await post(shard)` would come back here before it goes
+    // on.
+    auto there = carry_out(std::move(work));
     const boost::asio::use_awaitable_t<executor> token;
-    co_await boost::asio::post(execution_.shard(index), token);
-    work();
-    co_await boost::asio::post(home, token);
+    co_await boost::asio::co_spawn(execution_.shard(index), std::move(there), token);
 }
 
 awaitable<runtime::live_streams> runtime::live() {

@@ -257,3 +257,32 @@ TEST_CASE("store: the commands that wait are counted by category") {
     CHECK(run(io, runtime.live()).waiting.at("counter") == 0);
     run(io, runtime.drain());
 }
+
+namespace {
+
+tidemark::awaitable<void> add_to_many(tidemark::store<counter> counters, int first, int count) {
+    for (int i = first; i < first + count; ++i) {
+        const id<counter> to{"c" + std::to_string(i)};
+        const auto told = co_await counters.execute<counter::add>(to, 1);
+        if (!told) throw std::runtime_error{told.reason()};
+    }
+}
+
+}  // namespace
+
+TEST_CASE("store: shards are looked at on their own threads, while they work") {
+    world w;
+    gate working;
+    constexpr int each = 200;
+    for (int i = 0; i < 4; ++i) {
+        auto adding = add_to_many(w.counters, i * each, each);
+        spawn(working, w.io.shard(static_cast<std::size_t>(i) % 2), std::move(adding));
+    }
+    // From a thread that is no shard's, and from each shard: the thread sanitizer sees who touches.
+    while (working.inside() > 0) {
+        run(w.io, w.runtime.live(), 0);
+        run(w.io, w.runtime.live(), 1);
+    }
+    run(w.io, working.close());
+    CHECK(run(w.io, w.runtime.live()).count == 4 * each);
+}
