@@ -3,6 +3,8 @@
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/observability/log.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -47,6 +49,13 @@ void effect_runner::may_become_due(instant due) {
     if (due >= next_due_) return;
     next_due_ = due;
     wake_.notify();
+}
+
+void effect_runner::look_again() {
+    // Inside the gate: the runner must not go while this waits for its turn.
+    boost::asio::post(shard_.on(), [this, inside = gate_.try_enter()] {
+        if (inside) may_become_due(instant{});
+    });
 }
 
 void effect_runner::start_effect(held_effect held) {

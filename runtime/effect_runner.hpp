@@ -26,6 +26,9 @@ class effect_runner final : public shard_runtime::commit_listener {
     /// Returns when what runs has ended.
     [[nodiscard]] awaitable<void> stop();
 
+    /// Something may have become due that this process did not store: from any thread.
+    void look_again();
+
     [[nodiscard]] bool has_room() const override;
     void claimed(std::vector<held_effect> effects) override;
     void may_become_due(instant due) override;

@@ -3,7 +3,6 @@
 #include "tidemark/runtime/runtime.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -79,10 +78,7 @@ awaitable<runtime::live_streams> runtime::live() {
 }
 
 void runtime::wake_effects() {
-    for (std::size_t i = 0; i < runners_.size(); ++i) {
-        boost::asio::post(execution_.shard(i),
-                          [runner = runners_[i].get()] { runner->may_become_due(instant{}); });
-    }
+    for (auto& runner : runners_) runner->look_again();
 }
 
 awaitable<void> runtime::wait_until_idle(duration until, drained& out) {

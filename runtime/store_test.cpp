@@ -286,3 +286,10 @@ TEST_CASE("store: shards are looked at on their own threads, while they work") {
     run(w.io, working.close());
     CHECK(run(w.io, w.runtime.live()).count == 4 * each);
 }
+
+TEST_CASE("store: a runner that is to look again is not gone before it does") {
+    for (int i = 0; i < 20; ++i) {
+        world w;
+        w.runtime.wake_effects();  // its turn comes while the runtime drains and goes
+    }
+}

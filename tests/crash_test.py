@@ -147,7 +147,8 @@ def wait_until_ended(shop, ledger, seconds=120):
             break
         assert time.monotonic() < until, f"effects are left: {effects}"
         time.sleep(0.2)
-    assert overview["effects"]["parked"] == 0, f"dead letters: {overview['effects']}"
+    if overview["effects"]["parked"] != 0:
+        raise AssertionError(f"dead letters: {call(shop.admin('/admin/v1/dead-letters'))[2]}")
     return states
 
 
