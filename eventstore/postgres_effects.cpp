@@ -1,8 +1,8 @@
 #include "tidemark/eventstore/postgres_effects.hpp"
 
+#include "tidemark/eventstore/effect_row.hpp"
 #include "tidemark/eventstore/postgres_text.hpp"
 #include "tidemark/eventstore/refusals.hpp"
-#include "tidemark/eventstore/stored_lists.hpp"
 
 #include <algorithm>
 
@@ -17,13 +17,9 @@ constexpr std::string_view now_sql =
 std::string select_effects(std::string_view with, std::string_view source,
                            std::string_view more = {}) {
     std::string sql{with};
-    sql.append(
-        "SELECT id, kind, source, source_version, target, name, payload, sequence_key, tree, "
-        "tree_index, after, options, correlation, causation, traceparent, timer_name, attempt, "
-        "token, stored_at, due");
+    sql.append("SELECT ").append(effect_row_columns);
     return sql.append(more).append(" FROM ").append(source);
 }
-constexpr int effect_columns = 20;
 
 /// The statement with every $now replaced.
 std::string at_now(std::string sql) {
@@ -32,30 +28,6 @@ std::string at_now(std::string sql) {
         sql.replace(at, mark.size(), now_sql);
     }
     return sql;
-}
-
-claimed_effect read_effect(const postgres_rows& row) {
-    claimed_effect work;
-    auto& effect = work.effect;
-    effect.id = row.id(0);
-    effect.kind = static_cast<effect_kind>(row.integer(1));
-    work.source = row.stream(2);
-    work.source_version = version{row.number(3)};
-    effect.target = row.stream(4);
-    effect.message = {row.text(5), row.text(6)};
-    effect.sequence_key = row.text(7);
-    effect.tree = row.id(8);
-    effect.index = static_cast<std::uint32_t>(row.integer(9));
-    effect.after = split_indices(row.bytes(10));
-    effect.options = row.text(11);
-    effect.trace = {
-        .correlation = row.id(12), .causation = row.id(13), .traceparent = row.text(14)};
-    work.timer_name = row.text(15);
-    work.attempt = static_cast<std::uint32_t>(row.integer(16));
-    work.token = row.number(17);
-    work.stored_at = row.at(18);
-    work.due = row.at(19);
-    return work;
 }
 
 /// Effects and the tokens that they are said to be held under, as two arrays.
@@ -193,14 +165,7 @@ std::vector<dead_letter> postgres_effects::dead_letters(const dead_letter_filter
     std::vector<dead_letter> letters;
     auto rows =
         connection_.run(letters_sql, {filter.error_code, filter.stream_prefix, filter.limit});
-    while (rows.next()) {
-        const auto queued = rows.number(effect_columns + 3);
-        letters.push_back({.work = read_effect(rows),
-                           .error_code = rows.text(effect_columns),
-                           .error_message = rows.text(effect_columns + 1),
-                           .parked_at = rows.at(effect_columns + 2),
-                           .waiting_behind = queued == 0 ? 0 : queued - 1});
-    }
+    while (rows.next()) letters.push_back(read_dead_letter(rows));
     return letters;
 }
 

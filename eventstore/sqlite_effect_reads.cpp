@@ -40,14 +40,7 @@ std::optional<claimed_effect> sqlite_effect_reads::find(const message_id& effect
 std::vector<dead_letter> sqlite_effect_reads::dead_letters(const dead_letter_filter& filter) {
     std::vector<dead_letter> letters;
     auto rows = select_letters_.query({filter.error_code, filter.stream_prefix, filter.limit});
-    while (rows.next()) {
-        const auto queued = rows.number(effect_columns + 3);
-        letters.push_back({.work = read_effect(rows),
-                           .error_code = rows.text(effect_columns),
-                           .error_message = rows.text(effect_columns + 1),
-                           .parked_at = rows.at(effect_columns + 2),
-                           .waiting_behind = queued == 0 ? 0 : queued - 1});
-    }
+    while (rows.next()) letters.push_back(read_dead_letter(rows));
     return letters;
 }
 

@@ -308,7 +308,7 @@ TEST_CASE("sqlite: an outcome that stays unknown is told, and the same request d
     CHECK(run(c.opened->verify()));
 }
 
-TEST_CASE("sqlite: a stream that cannot be there is answered without a reader, others are read") {
+TEST_CASE("sqlite: the filter knows the streams of a file, and beyond its bound nothing") {
     sqlite_stream_filter filter{2};
     CHECK(filter.may_hold("account-ada"));  // nothing is known before the file was looked at
     sqlite_fixture c;
@@ -323,6 +323,19 @@ TEST_CASE("sqlite: a stream that cannot be there is answered without a reader, o
     CHECK(!filter.may_hold("account-bob"));
     filter.add("account-bob");  // beyond its bound it knows nothing more
     CHECK(filter.may_hold("account-zoe"));
+}
+
+TEST_CASE("sqlite: a stream that is not there needs no reader, one that is there does") {
+    sqlite_options nobody_reads;
+    nobody_reads.reads_queued_max = 0;
+    sqlite_fixture c{nobody_reads};
+    CHECK(run(c.store().read(account("ada"), {}, 10))->empty());
+    CHECK_FALSE(run(c.store().latest_snapshot(account("ada"), "account.state.v1"))->has_value());
+    c.commit(request(account("ada"), any));
+    CHECK(run(c.store().read(account("ada"), {}, 10)).error().code() == errc::overloaded);
+    c.reopen();
+    CHECK(run(c.store().read(account("ada"), {}, 10)).error().code() == errc::overloaded);
+    CHECK(run(c.store().read(account("eve"), {}, 10))->empty());
 }
 
 TEST_CASE("sqlite: documents of a replaced model are cleared away between other writes") {

@@ -72,7 +72,7 @@ sqlite_commit_counts sqlite_writer::counts() const {
 
 void sqlite_writer::loop() {
     for (;;) {
-        look_out();
+        if (!has_forgotten_models_) look_out();
         {
             std::unique_lock lock{mutex_};
             wake_.wait(lock, [this] {
