@@ -27,6 +27,8 @@ AIMS = ("sendto", "fdatasync", "pwrite64", "sendto")
 # Calls of one thread before the aimed one, counted from the start of the program.
 COUNTS = {"sendto": (12, 80), "fdatasync": (30, 300), "pwrite64": (60, 400)}
 SKUS = ("apple", "bread", "coffee")
+# Of an effect whose command does not say otherwise.
+ATTEMPTS = 5
 
 
 class Ledger:
@@ -164,6 +166,7 @@ def replay_letters(shop):
     letters = letters_of(shop)
     print(f"{len(letters)} dead letters are replayed: {letters}", flush=True)
     for letter in letters:
+        assert letter["attempt"] >= ATTEMPTS, f"a dead letter that was not out of attempts: {letter}"
         status, _, answer = call(shop.admin(f"/admin/v1/dead-letters/{letter['effect']}/replay"),
                                  "POST", {"actor": "crash test", "reason": "out of attempts"},
                                  {"Content-Type": "application/json", "Tidemark-Admin": "1"})
