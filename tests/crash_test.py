@@ -166,7 +166,7 @@ def replay_letters(shop):
     letters = letters_of(shop)
     print(f"{len(letters)} dead letters are replayed: {letters}", flush=True)
     for letter in letters:
-        assert letter["attempt"] >= ATTEMPTS, f"a dead letter that was not out of attempts: {letter}"
+        assert letter["attempt"] >= ATTEMPTS, f"not out of attempts: {letter}"
         status, _, answer = call(shop.admin(f"/admin/v1/dead-letters/{letter['effect']}/replay"),
                                  "POST", {"actor": "crash test", "reason": "out of attempts"},
                                  {"Content-Type": "application/json", "Tidemark-Admin": "1"})
