@@ -20,6 +20,8 @@ from tiers import builds, counts, processes, table  # noqa: E402
 from tiers.counts import Count  # noqa: E402
 
 LOGS = builds.ROOT / "build/logs"
+RECAP_LINES = 30  # of each failure, at the end of the run, where one looks first
+RECAP_FAILURES = 12
 NOISE = re.compile(r"^(\[\d+/\d+\]|ninja: |\$ |(ccache )?(clang|g)\+\+)")
 
 
@@ -28,12 +30,20 @@ class Session:
 
     def __init__(self, tier, strict):
         self.tier, self.strict = tier, strict
+        self.failures = []
         self.log = LOGS / f"{tier}.log"
         self.log.write_text("")
 
     def say(self, text):
         for line in text.split("\n"):
             print(f"  {line}", flush=True)
+
+    def fail(self, title, text=""):
+        """Says what failed, here and once more before the closing table."""
+        lines = [f"--- {title}", *(f"  {line}" for line in text.rstrip().splitlines())]
+        self.say("\n".join(lines))
+        kept = lines if len(lines) <= RECAP_LINES else [lines[0], "  …", *lines[-RECAP_LINES:]]
+        self.failures.append("\n".join(kept))
 
     def log_tail(self, count):
         """The last lines of the log."""
@@ -48,16 +58,15 @@ class Session:
                           if not NOISE.match(line)][:count])
 
 
-def run_tier(tier, strict):
+def run_tier(tier, session):
     """Runs one tier; (count, note). A tier that cannot run has failed once."""
-    session = Session(tier.name, strict)
     try:
         return tier.run(session), ""
     except counts.Skip as skip:
-        session.say(f"SKIPPED {tier.name}: {skip}")
+        (session.fail if session.strict else session.say)(f"SKIPPED {tier.name}: {skip}")
         return Count(0, 0, 1), f"skipped: {skip}"
     except counts.Broken as broken:
-        session.say(str(broken))
+        session.fail("could not run", str(broken))
         return Count(0, 1), "could not run"
     finally:
         for command in processes.end_children():
@@ -65,22 +74,28 @@ def run_tier(tier, strict):
 
 
 def run_all(tiers, strict):
-    """Runs the tiers in order; a row (name, count, seconds, note) each."""
-    rows = []
+    """Runs the tiers in order; a row (name, count, seconds, note) each, and what failed."""
+    rows, failures = [], []
     for tier in tiers:
         print(f"== {tier.name}: {tier.claim}", flush=True)
         started = time.monotonic()
-        ended, note = run_tier(tier, strict)
+        session = Session(tier.name, strict)
+        ended, note = run_tier(tier, session)
         seconds = time.monotonic() - started
         ended = ended.strict() if strict else ended
         print(f"   {tier.name}: {ended} ({seconds:.1f} s)", flush=True)
         rows.append((tier.name, ended, seconds, note))
-    return rows
+        failures += [f"{tier.name}: {failure}" for failure in session.failures]
+    return rows, failures
 
 
-def close(rows):
-    """Prints the table and the closing line; the exit code."""
+def close(rows, failures):
+    """Prints what failed, the table and the closing line; the exit code."""
     total = sum((row[1] for row in rows), Count())
+    for failure in failures[:RECAP_FAILURES]:
+        print(f"\n{failure}")
+    if len(failures) > RECAP_FAILURES:
+        print(f"\n… and {len(failures) - RECAP_FAILURES} more: build/logs")
     print("\ntier           passed  failed  skipped  seconds")
     for name, ended, seconds, note in rows:
         print(f"{name:<14} {ended.passed:>6}  {ended.failed:>6}  {ended.skipped:>7}  "
@@ -128,7 +143,7 @@ def main():
     processes.adopt_orphans()
     processes.catch_signals()
     try:
-        return close(run_all(tiers, strict))
+        return close(*run_all(tiers, strict))
     except processes.Interrupted as interrupted:
         print(f"\ninterrupted by {interrupted}; ended what was running", flush=True)
         return 130

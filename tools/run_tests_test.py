@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of what ./dev test runs on: counting, choosing tests, ending programs."""
 
+import io
 import os
 import pathlib
 import sys
@@ -12,6 +13,7 @@ from unittest import mock
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import postgres_cluster  # noqa: E402
+import run_tests  # noqa: E402
 from tiers import builds, counts, outside, processes, table  # noqa: E402
 from tiers.counts import Count  # noqa: E402
 
@@ -60,6 +62,22 @@ class Session:
 
     def say(self, text):
         self.said.append(text)
+
+
+class Closing(unittest.TestCase):
+    def test_what_failed_is_told_again_right_before_the_table(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                mock.patch.object(run_tests, "LOGS", pathlib.Path(folder)), \
+                mock.patch("sys.stdout", io.StringIO()) as printed:
+            session = run_tests.Session("unit", strict=True)
+            session.fail("store: FAIL (exit 1)", "\n".join(map(str, range(100))))
+            rows = [("unit", Count(5, 1), 0.1, "")]
+            code = run_tests.close(rows, [f"unit: {text}" for text in session.failures])
+        again = printed.getvalue().rpartition("unit: --- store: FAIL (exit 1)")[2]
+        self.assertEqual(1, code)
+        self.assertNotIn("  10\n", again)
+        self.assertIn("  99\n\ntier ", again)
+        self.assertTrue(again.endswith("\n5 passed, 1 failed\n"))
 
 
 class Databases(unittest.TestCase):

@@ -162,10 +162,9 @@ def tally(records, expected, session):
         total += ended
         if ended.failed:
             output = record.get("stdout", "") + record.get("stderr", "")
-            session.say(f"--- {record['name']}: {record['result']} (exit {record['returncode']})")
-            for line in output.rstrip().split("\n")[-MESSAGE_LINES:]:
-                session.say(f"  {line}")
+            session.fail(f"{record['name']}: {record['result']} (exit {record['returncode']})",
+                         "\n".join(output.rstrip().split("\n")[-MESSAGE_LINES:]))
     if len(records) < expected:
-        session.say(f"{expected - len(records)} of {expected} tests left no result")
+        session.fail(f"{expected - len(records)} of {expected} tests left no result")
         total += Count(0, expected - len(records))
     return total

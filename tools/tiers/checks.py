@@ -24,8 +24,7 @@ def script(session, *command):
                          limit_seconds=300, on_line=lines.append)
     ended = count("\n".join(lines), code == 0)
     if ended.failed:
-        for line in lines[-200:]:
-            session.say(line)
+        session.fail(" ".join(command), "\n".join(lines[-200:]))
     session.say(f"{' '.join(command)}: {ended}")
     return ended
 
@@ -46,7 +45,7 @@ def formatted(session):
         on_line=lambda line: wrong.append(line.split(":")[0]) if ": warning:" in line
         or ": error:" in line else None)
     for path in sorted(set(wrong)):
-        session.say(f"{path}: clang-format would change it (./dev format)")
+        session.fail(f"{path}: clang-format would change it (./dev format)")
     return Count(len(files) - len(set(wrong)), len(set(wrong)))
 
 
@@ -96,7 +95,7 @@ def linted(session):
             if code == 0:
                 passed[path] = todo[path]
             else:
-                session.say(f"{path}: clang-tidy\n{output.rstrip()}")
+                session.fail(f"{path}: clang-tidy", output)
     memory.write_text(json.dumps(passed, indent=1, sort_keys=True))
     session.say(f"clang-tidy: {total}, {len(todo)} of them read now")
     return total
