@@ -23,6 +23,7 @@ effect_runner::effect_runner(shard_runtime& shard, command_router& router)
     : shard_{shard}, router_{router}, renewal_{shard.world().make_timer(shard.index())} {}
 
 void effect_runner::start() {
+    is_started_ = true;
     shard_.listen(*this);
     spawn(gate_, shard_.on(), poll());
     spawn(gate_, shard_.on(), renew());
@@ -52,6 +53,8 @@ void effect_runner::may_become_due(instant due) {
 }
 
 void effect_runner::look_again() {
+    // Of a runtime that was only wired nobody closes the gate.
+    if (!is_started_) return;
     // Inside the gate: the runner must not go while this waits for its turn.
     boost::asio::post(shard_.on(), [this, inside = gate_.try_enter()] {
         if (inside) may_become_due(instant{});

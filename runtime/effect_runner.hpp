@@ -6,6 +6,7 @@
 #include "tidemark/runtime/effect_options.hpp"
 #include "tidemark/runtime/shard_runtime.hpp"
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <vector>
@@ -26,7 +27,8 @@ class effect_runner final : public shard_runtime::commit_listener {
     /// Returns when what runs has ended.
     [[nodiscard]] awaitable<void> stop();
 
-    /// Something may have become due that this process did not store: from any thread.
+    /// Something may have become due that this process did not store: from any thread. Nothing
+    /// happens before `start`.
     void look_again();
 
     [[nodiscard]] bool has_room() const override;
@@ -96,6 +98,7 @@ class effect_runner final : public shard_runtime::commit_listener {
     std::map<message_id, std::uint64_t> running_;
     /// Something of ours may wait behind what runs: look again when it ends.
     bool expects_more_ = true;
+    std::atomic<bool> is_started_ = false;
     bool is_stopping_ = false;
     instant next_due_ = instant::max();
     event wake_;

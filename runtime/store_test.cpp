@@ -9,8 +9,10 @@
 #include "tidemark/runtime/runtime.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
 
+#include <boost/asio/post.hpp>
 #include <doctest/doctest.h>
 
+#include <latch>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -292,4 +294,19 @@ TEST_CASE("store: a runner that is to look again is not gone before it does") {
         world w;
         w.runtime.wake_effects();  // its turn comes while the runtime drains and goes
     }
+}
+
+TEST_CASE("store: a runtime that was only wired may go at once, though it was woken") {
+    // As the command line does after it replayed a dead letter of a file that nobody serves.
+    io world{{.shards = 1}};
+    memory_storage events{world.clock()};
+    store_test::unused_bus bus;
+    std::latch is_gone{1};
+    boost::asio::post(world.shard(0), [&is_gone] { is_gone.wait(); });
+    {
+        tidemark::runtime wired{world, events, bus, runtime_options{}};
+        (void)wired.store<counter>(store_options{});
+        wired.wake_effects();
+    }
+    is_gone.count_down();
 }
