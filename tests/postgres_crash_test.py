@@ -104,6 +104,16 @@ def hurt_server(fault, cluster, rng):
             time.sleep(STORM_PAUSE_SECONDS)
 
 
+def show_what_is(fault, cluster, shop):
+    """What a person would look at first."""
+    print(f"after the fault '{fault}' on port {cluster.port}:\n{shop.tail()}\n"
+          f"{cluster.log_tail()}", flush=True)
+    print(cluster.sql("SELECT pid, state, wait_event_type, wait_event, xact_start, query "
+                      f"FROM {SESSIONS}"), flush=True)
+    for path in ("/readyz", "/admin/v1/overview", "/metrics"):
+        print(call(shop.admin(path))[2], flush=True)
+
+
 def live_through(fault, program, folder, cluster, ledger, rng):
     """A shop that lives through it, and takes orders again afterwards."""
     shop = Shop(program, folder, store=cluster.url("shop"))
@@ -114,6 +124,9 @@ def live_through(fault, program, folder, cluster, ledger, rng):
             wait_for_orders(ledger, 20)
             hurt_server(fault, cluster, rng)
             wait_for_orders(ledger, 20)
+        except AssertionError:
+            show_what_is(fault, cluster, shop)
+            raise
         finally:
             clients.end()
         assert shop.process.poll() is None, f"the shop died with {fault}: {shop.tail()}"

@@ -104,8 +104,9 @@ class Cluster:
 
     def start(self):
         """Starts the server, on the port it had if it had one, and waits until it answers."""
+        is_again = self.port is not None
         for attempt in range(PORT_ATTEMPTS):
-            if self.port is None or attempt > 0:
+            if not is_again:
                 self.port = free_port()
             options = [word for name, value in self.settings.items()
                        for word in ("-c", f"{name}={value}")]
@@ -130,6 +131,7 @@ class Cluster:
 
     def kill(self):
         """SIGKILL to the server and every one of its sessions: the machine went dark."""
+        self.process.send_signal(signal.SIGSTOP)  # or it may begin one more, which would stay
         for pid in self._sessions() + [self.process.pid]:
             try:
                 os.kill(pid, signal.SIGKILL)
