@@ -47,12 +47,14 @@ TEST_CASE("dead letters: the oldest one is known by when it was parked") {
     for_each_backend([](contract_store& c) {
         c.commit(effects({effect("k"), effect("l")}));
         CHECK_FALSE(c.count().oldest_parked_at);
+        CHECK_FALSE(*run(c.store().oldest_dead_letter()));
         const auto first = park_next(c);
         const auto parked_at = c.time.now();
         c.time.advance(1h);
         park_next(c);
         CHECK(c.count().parked == 2);
         CHECK(c.count().oldest_parked_at == parked_at);
+        CHECK(*run(c.store().oldest_dead_letter()) == parked_at);
         REQUIRE(run(c.store().drop(first.effect.id, operator_ann)));
         CHECK(c.count().oldest_parked_at == c.time.now());
     });

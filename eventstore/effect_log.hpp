@@ -111,6 +111,9 @@ class effect_log {
     [[nodiscard]] virtual awaitable<result<std::vector<dead_letter>>> dead_letters(
         dead_letter_filter filter) = 0;
     [[nodiscard]] virtual awaitable<result<std::uint64_t>> dead_letter_count() = 0;
+    /// When the oldest dead letter was parked; nothing if there is none. Like the count, its cost
+    /// grows with the dead letters alone: both are asked for all the time.
+    [[nodiscard]] virtual awaitable<result<std::optional<instant>>> oldest_dead_letter() = 0;
     /// Makes it due again with its attempts reset; the ones behind it follow in order. `not_found`
     /// if it is not parked.
     [[nodiscard]] virtual awaitable<result<void>> replay(message_id effect, audit_entry who) = 0;
@@ -136,6 +139,7 @@ class effect_log {
         /// When the oldest dead letter was parked; nothing if there is none.
         std::optional<instant> oldest_parked_at;
     };
+    /// Looks at every effect that has not ended: for people and tests, never at intervals.
     [[nodiscard]] virtual awaitable<result<counts>> count() = 0;
 };
 

@@ -37,6 +37,21 @@ struct snapshot {
     std::string payload;
 };
 
+/// One line of the list of snapshots.
+struct snapshot_summary {
+    stream_id stream;
+    std::string name;
+    tidemark::version version;
+    std::uint64_t bytes = 0;
+};
+
+/// Where a listing of snapshots stands: it goes on behind this one, in the order of the bytes of
+/// stream and name. Both empty: before the first.
+struct snapshot_place {
+    std::string stream;
+    std::string name;
+};
+
 /// One line of the list of streams.
 struct stream_summary {
     stream_id stream;
@@ -107,6 +122,9 @@ class event_store {
         stream_id stream, std::string name) = 0;
     /// Keeps only the newest per stream and name; an older version than the kept one is ignored.
     [[nodiscard]] virtual awaitable<result<void>> save_snapshot(snapshot taken) = 0;
+    /// Snapshots behind `after`, of whatever name, at most `limit`.
+    [[nodiscard]] virtual awaitable<result<std::vector<snapshot_summary>>> list_snapshots(
+        snapshot_place after, std::size_t limit) = 0;
 
     /// The answer a command id was given; nothing if it is undecided.
     [[nodiscard]] virtual awaitable<result<std::optional<answer>>> find_answer(std::string scope,

@@ -43,6 +43,34 @@ TEST_CASE("snapshots: the newest of a name is kept, an older one ignored") {
     });
 }
 
+TEST_CASE("snapshots: a listing goes through streams and names in order, page by page") {
+    for_each_backend([](contract_store& c) {
+        auto& store = c.store();
+        CHECK(run(store.list_snapshots({}, 10))->empty());
+        const auto keep = [&](const char* id, const char* name, std::uint64_t v) {
+            auto taken = snapshot_of(v, "12345");
+            taken.stream = account(id);
+            taken.name = name;
+            REQUIRE(run(store.save_snapshot(std::move(taken))));
+        };
+        keep("bob", "account.state.v1", 2);
+        keep("ada", "account.state.v2", 7);
+        keep("ada", "account.state.v1", 5);
+        const auto first = run(store.list_snapshots({}, 2)).value();
+        REQUIRE(first.size() == 2);
+        CHECK(first[0].stream == account("ada"));
+        CHECK(first[0].name == "account.state.v1");
+        CHECK(first[0].version == version{5});
+        CHECK(first[0].bytes == 5);
+        CHECK(first[1].name == "account.state.v2");
+        const auto rest =
+            run(store.list_snapshots({first[1].stream.text(), first[1].name}, 2)).value();
+        REQUIRE(rest.size() == 1);
+        CHECK(rest[0].stream == account("bob"));
+        CHECK(rest[0].version == version{2});
+    });
+}
+
 TEST_CASE("snapshots: one beyond the limit is refused") {
     for_each_backend([](contract_store& c) {
         const auto saved =

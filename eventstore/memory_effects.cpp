@@ -252,13 +252,18 @@ bool memory_effects::may_ask_again(const std::string& scope, std::string_view id
            });
 }
 
+std::optional<instant> memory_effects::oldest_dead_letter() const {
+    std::optional<instant> oldest;
+    for (const auto& [sequence, r] : parked_) {
+        oldest = std::min(oldest.value_or(r->parked_at), r->parked_at);
+    }
+    return oldest;
+}
+
 effect_log::counts memory_effects::count(instant now) const {
     effect_log::counts counts;
     counts.parked = parked_.size();
-    for (const auto& [sequence, r] : parked_) {
-        counts.oldest_parked_at =
-            std::min(counts.oldest_parked_at.value_or(r->parked_at), r->parked_at);
-    }
+    counts.oldest_parked_at = oldest_dead_letter();
     for (const auto& [id, r] : rows_) {
         if (r.is_parked) continue;
         if (r.work.effect.kind == effect_kind::timer) {

@@ -67,6 +67,7 @@ class memory_effects {
                                     std::string error_message, instant now);
     [[nodiscard]] std::vector<dead_letter> dead_letters(const dead_letter_filter& filter) const;
     [[nodiscard]] std::uint64_t dead_letter_count() const { return parked_.size(); }
+    [[nodiscard]] std::optional<instant> oldest_dead_letter() const;
     [[nodiscard]] result<void> replay(const message_id& effect, const audit_entry& who,
                                       instant now);
     [[nodiscard]] result<void> drop(const message_id& effect, const audit_entry& who, instant now);

@@ -79,6 +79,12 @@ awaitable<result<void>> memory_storage::save_snapshot(snapshot taken) {
     co_return result<void>{};
 }
 
+awaitable<result<std::vector<snapshot_summary>>> memory_storage::list_snapshots(
+    snapshot_place after, std::size_t limit) {
+    const std::scoped_lock lock{mutex_};
+    co_return log_.list_snapshots(after, limit);
+}
+
 awaitable<result<std::optional<answer>>> memory_storage::find_answer(std::string scope,
                                                                      std::string id) {
     const std::scoped_lock lock{mutex_};
@@ -165,6 +171,11 @@ awaitable<result<std::vector<dead_letter>>> memory_storage::dead_letters(
 awaitable<result<std::uint64_t>> memory_storage::dead_letter_count() {
     const std::scoped_lock lock{mutex_};
     co_return log_.effects().dead_letter_count();
+}
+
+awaitable<result<std::optional<instant>>> memory_storage::oldest_dead_letter() {
+    const std::scoped_lock lock{mutex_};
+    co_return log_.effects().oldest_dead_letter();
 }
 
 awaitable<result<void>> memory_storage::replay(message_id effect, audit_entry who) {

@@ -257,6 +257,17 @@ void memory_log::save_snapshot(snapshot taken) {
     if (taken.version >= kept.version) kept = std::move(taken);
 }
 
+std::vector<snapshot_summary> memory_log::list_snapshots(const snapshot_place& after,
+                                                         std::size_t limit) const {
+    std::vector<snapshot_summary> found;
+    auto at = snapshots_.upper_bound({after.stream, after.name});
+    for (; at != snapshots_.end() && found.size() < limit; ++at) {
+        const auto& kept = at->second;
+        found.push_back({kept.stream, kept.name, kept.version, kept.payload.size()});
+    }
+    return found;
+}
+
 std::optional<answer> memory_log::find_answer(const std::string& scope,
                                               const std::string& id) const {
     const auto found = answers_.find({scope, id});

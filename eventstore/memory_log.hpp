@@ -51,6 +51,8 @@ class memory_log {
     [[nodiscard]] std::optional<snapshot> latest_snapshot(const stream_id& stream,
                                                           const std::string& name) const;
     void save_snapshot(snapshot taken);
+    [[nodiscard]] std::vector<snapshot_summary> list_snapshots(const snapshot_place& after,
+                                                               std::size_t limit) const;
     [[nodiscard]] std::optional<answer> find_answer(const std::string& scope,
                                                     const std::string& id) const;
     /// See `event_store::prune_answers`; `before`: when the youngest that may go was given.

@@ -32,8 +32,9 @@ bool is_worth_repeating(const postgres_failure& failed, const postgres_call& cal
 
 }  // namespace
 
-postgres_calls::postgres_calls(const postgres_options& options)
-    : options_{options}, pool_{options} {
+postgres_calls::postgres_calls(const postgres_options& options,
+                               postgres_pool::prepare_function prepare)
+    : options_{options}, pool_{options, std::move(prepare)} {
     const auto count = std::max<std::size_t>(options.connections_max, 1);
     for (std::size_t i = 0; i < count; ++i) threads_.emplace_back([this] { loop(); });
 }

@@ -59,7 +59,8 @@ class awaited_call final : public postgres_call {
 /// hears `unknown_outcome`.
 class postgres_calls {
   public:
-    explicit postgres_calls(const postgres_options& options);
+    explicit postgres_calls(const postgres_options& options,
+                            postgres_pool::prepare_function prepare = nullptr);
     ~postgres_calls();
     postgres_calls(const postgres_calls&) = delete;
     postgres_calls& operator=(const postgres_calls&) = delete;

@@ -183,6 +183,10 @@ pg_conn* connect_to(const postgres_target& target, duration at_most) {
     return session.release();
 }
 
+bool is_near(std::string_view address) {
+    return address.empty() || address.starts_with("127.") || address == "::1";
+}
+
 std::string mask_postgres_url(const std::string& url) {
     std::string why;
     const auto settings = parse(url, why);

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct pg_conn;
@@ -21,6 +22,9 @@ struct postgres_target {
 
 /// A session with that host, owned by the caller (`PQfinish`). Throws `postgres_failure`.
 [[nodiscard]] pg_conn* connect_to(const postgres_target& target, duration at_most);
+
+/// Whether what is sent to this address stays on this machine; "" is a socket.
+[[nodiscard]] bool is_near(std::string_view address);
 
 /// The URL without its password, for messages.
 [[nodiscard]] std::string mask_postgres_url(const std::string& url);

@@ -21,6 +21,19 @@ constexpr std::string_view statement_gone = "26000";
 /// "Cached plan must not change result type": the schema was migrated under the statement.
 constexpr std::string_view plan_outdated = "0A000";
 
+std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+/// A setting of the session as libpq took it.
+std::string setting_of(PGconn* session, std::string_view name) {
+    auto* const settings = PQconninfo(session);
+    std::string found;
+    for (const auto* one = settings; one != nullptr && one->keyword != nullptr; ++one) {
+        if (one->keyword == name) found = text_or_empty(one->val);
+    }
+    PQconninfoFree(settings);
+    return found;
+}
+
 std::string field(const PGresult* answer, int which) {
     const auto* text = PQresultErrorField(answer, which);
     return text == nullptr ? std::string{} : std::string{text};
@@ -146,6 +159,7 @@ void postgres_connection::open(const postgres_options& options) {
         }
     }
     if (!session_) throw postgres_failure{*last};
+    if (options.demands_encryption) demand_encryption();
     PQsetNoticeReceiver(session_.get(), note, this);
 }
 
@@ -310,6 +324,25 @@ bool postgres_connection::wait_notification(duration at_most, int stop_descripto
 
 int postgres_connection::server_version() const {
     return session_ ? PQserverVersion(session_.get()) : 0;
+}
+
+std::string postgres_connection::encryption() const {
+    if (!session_) return "no connection";
+    if (PQgssEncInUse(session_.get()) != 0) return "GSSAPI";
+    if (PQsslInUse(session_.get()) == 0) return "not encrypted";
+    const auto* const protocol = PQsslAttribute(session_.get(), "protocol");
+    const auto mode = setting_of(session_.get(), "sslmode");
+    const auto is_verified = mode == "verify-full" || mode == "verify-ca";
+    return std::string{protocol == nullptr ? "TLS" : protocol} +
+           (is_verified ? ", certificate verified" : ", certificate not verified");
+}
+
+void postgres_connection::demand_encryption() const {
+    const std::string address = text_or_empty(PQhostaddr(session_.get()));
+    const auto is_encrypted = PQsslInUse(session_.get()) != 0 || PQgssEncInUse(session_.get()) != 0;
+    if (is_near(address) || is_encrypted) return;
+    throw postgres_failure{std::string{not_encrypted_state}, postgres_moment::connecting,
+                           "the connection to " + address + " is not encrypted"};
 }
 
 int postgres_connection::backend() const { return session_ ? PQbackendPID(session_.get()) : 0; }

@@ -97,6 +97,8 @@ class postgres_connection {
     [[nodiscard]] const std::string& schema() const { return options_.schema; }
     /// Version of the server: 150004 is 15.4.
     [[nodiscard]] int server_version() const;
+    /// "TLSv1.3, certificate verified", "not encrypted", …
+    [[nodiscard]] std::string encryption() const;
     /// Process id of the session in the server, as `pg_stat_activity` shows it.
     [[nodiscard]] int backend() const;
 
@@ -107,6 +109,7 @@ class postgres_connection {
     using session = std::unique_ptr<pg_conn, close>;
 
     void open(const postgres_options& options);
+    void demand_encryption() const;
     [[nodiscard]] const std::string* name_of(std::string_view sql, values like);
     /// Throws unless something can be sent.
     void demand_alive();

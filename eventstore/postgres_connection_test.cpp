@@ -118,6 +118,27 @@ TEST_CASE("postgres url: each host is a target with our settings, and the URL's 
     CHECK(std::string{bad.what()}.find("no schema name") != std::string::npos);
 }
 
+TEST_CASE("postgres url: only sockets and loopback addresses need no encryption") {
+    for (const auto* address : {"", "127.0.0.1", "127.0.5.6", "::1"}) CHECK(is_near(address));
+    for (const auto* address : {"10.0.0.1", "192.168.127.1", "::ffff:127.0.0.1", "2001:db8::1"}) {
+        CHECK_FALSE_MESSAGE(is_near(address), address);
+    }
+    const postgres_failure plain{std::string{not_encrypted_state}, postgres_moment::connecting,
+                                 "the connection to 10.0.0.1 is not encrypted"};
+    CHECK(plain.verdict() == postgres_verdict::permanent);
+    const auto told = plain.as_error("postgres://db", postgres_failure::purpose::read);
+    CHECK(told.code() == errc::bad_setting);
+    CHECK(told.message().find("sslmode=verify-full") != std::string::npos);
+}
+
+TEST_CASE("postgres connection: a session on this machine is told to be not encrypted") {
+    if (!has_postgres()) return;
+    auto options = server();
+    options.demands_encryption = true;
+    const postgres_connection session{options};
+    CHECK(session.encryption() == "not encrypted");
+}
+
 TEST_CASE("postgres connection: values of every type go there and back") {
     if (!has_postgres()) return;
     postgres_connection connection{server()};

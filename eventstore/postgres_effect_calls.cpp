@@ -82,6 +82,11 @@ awaitable<result<std::uint64_t>> postgres_storage::dead_letter_count() {
     return ask<std::uint64_t>(*parts_, [](postgres_effects& e) { return e.dead_letter_count(); });
 }
 
+awaitable<result<std::optional<instant>>> postgres_storage::oldest_dead_letter() {
+    using found = std::optional<instant>;
+    return ask<found>(*parts_, [](postgres_effects& e) { return e.oldest_dead_letter(); });
+}
+
 awaitable<result<void>> postgres_storage::replay(message_id effect, audit_entry who) {
     return change<void>(*parts_, [=](postgres_effects& e) { return e.replay(effect, who); });
 }

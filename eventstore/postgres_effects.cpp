@@ -174,6 +174,12 @@ std::uint64_t postgres_effects::dead_letter_count() {
     return rows.next() ? rows.number(0) : 0;
 }
 
+std::optional<instant> postgres_effects::oldest_dead_letter() {
+    auto rows = connection_.run("SELECT min(parked_at) FROM effects WHERE parked_at IS NOT NULL");
+    if (!rows.next() || rows.is_null(0)) return std::nullopt;
+    return rows.at(0);
+}
+
 result<void> postgres_effects::replay(const message_id& effect, const audit_entry& who) {
     static const auto replay_sql = at_now(
         "WITH parked AS (UPDATE effects SET parked_at = NULL, attempt = 0, due = $now, "

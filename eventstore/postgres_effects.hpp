@@ -33,6 +33,7 @@ class postgres_effects {
                                     const std::string& error_message);
     [[nodiscard]] std::vector<dead_letter> dead_letters(const dead_letter_filter& filter);
     [[nodiscard]] std::uint64_t dead_letter_count();
+    [[nodiscard]] std::optional<instant> oldest_dead_letter();
     [[nodiscard]] result<void> replay(const message_id& effect, const audit_entry& who);
     [[nodiscard]] result<void> drop(const message_id& effect, const audit_entry& who);
     [[nodiscard]] std::vector<audit_record> audit_trail(std::size_t limit);

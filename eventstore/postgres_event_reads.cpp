@@ -33,6 +33,12 @@ constexpr std::string_view select_last_sql =
     "SELECT position FROM events WHERE position > $1 AND position <= $2 "
     "ORDER BY position DESC LIMIT 1";
 
+constexpr std::string_view select_snapshot_sql =
+    "SELECT version, head, payload FROM snapshots WHERE stream = $1 AND name = $2";
+constexpr std::string_view select_answer_sql =
+    "SELECT outcome, stream, first_version, last_version, position, reason, message "
+    "FROM answers WHERE scope = $1 AND id = $2";
+
 /// Reads the columns that both statements begin with.
 recorded_event read_event(const postgres_rows& row, stream_id stream) {
     return {.position = position{row.number(0)},
@@ -79,6 +85,21 @@ bool fill(postgres_connection& session, const std::string& category, std::size_t
 
 }  // namespace
 
+void prepare_reads(postgres_connection& session) {
+    constexpr position nowhere{};
+    constexpr std::size_t one = 1;
+    constexpr std::string_view none;
+    const auto prepare = [&session](std::string_view sql,
+                                    std::initializer_list<postgres_value> like) {
+        session.prepare(sql, {like.begin(), like.size()});
+    };
+    prepare(select_stream_sql, {none, version{}, one});
+    prepare(read_log_sql, {nowhere, one, none});
+    prepare(select_log_sql, {nowhere, nowhere, one});
+    prepare(select_snapshot_sql, {none, none});
+    prepare(select_answer_sql, {none, none});
+}
+
 std::vector<recorded_event> read_stream(postgres_connection& session, const stream_id& stream,
                                         version after, std::size_t limit) {
     std::vector<recorded_event> events;
@@ -108,9 +129,7 @@ event_page read_log(postgres_connection& session, const std::string& category, p
 
 std::optional<snapshot> latest_snapshot(postgres_connection& session, const stream_id& stream,
                                         const std::string& name) {
-    auto rows =
-        session.run("SELECT version, head, payload FROM snapshots WHERE stream = $1 AND name = $2",
-                    {stream.text(), name});
+    auto rows = session.run(select_snapshot_sql, {stream.text(), name});
     if (!rows.next()) return std::nullopt;
     return snapshot{.stream = stream,
                     .name = name,
@@ -129,12 +148,25 @@ void save_snapshot(postgres_connection& session, const snapshot& taken) {
          postgres_value::bytes(taken.payload)});
 }
 
+std::vector<snapshot_summary> list_snapshots(postgres_connection& session,
+                                             const snapshot_place& after, std::size_t limit) {
+    std::vector<snapshot_summary> found;
+    auto rows = session.run(
+        "SELECT stream, name, version, length(payload) FROM snapshots "
+        "WHERE (stream, name) > ($1, $2) ORDER BY stream, name LIMIT $3",
+        {after.stream, after.name, limit});
+    while (rows.next()) {
+        found.push_back({.stream = rows.stream(0),
+                         .name = rows.text(1),
+                         .version = version{rows.number(2)},
+                         .bytes = rows.number(3)});
+    }
+    return found;
+}
+
 std::optional<answer> find_answer(postgres_connection& session, const std::string& scope,
                                   const std::string& id) {
-    auto rows = session.run(
-        "SELECT outcome, stream, first_version, last_version, position, reason, message "
-        "FROM answers WHERE scope = $1 AND id = $2",
-        {scope, id});
+    auto rows = session.run(select_answer_sql, {scope, id});
     if (!rows.next()) return std::nullopt;
     return answer{.outcome = static_cast<answer::kind>(rows.integer(0)),
                   .stream = rows.stream(1),

@@ -22,7 +22,12 @@ class postgres_connection;
 [[nodiscard]] std::optional<snapshot> latest_snapshot(postgres_connection& session,
                                                       const stream_id& stream,
                                                       const std::string& name);
+/// Prepares the reads that commands and their readers wait for.
+void prepare_reads(postgres_connection& session);
 void save_snapshot(postgres_connection& session, const snapshot& taken);
+[[nodiscard]] std::vector<snapshot_summary> list_snapshots(postgres_connection& session,
+                                                           const snapshot_place& after,
+                                                           std::size_t limit);
 /// One step of forgetting answers; `now` as everywhere: nothing, by the database's clock.
 [[nodiscard]] answer_sweep prune_answers(postgres_connection& session, std::optional<instant> now,
                                          const answer_place& after, duration retention,

@@ -33,6 +33,10 @@ postgres_pool::counts postgres_storage::connections() const {
     return parts_->calls->pool().count();
 }
 
+std::size_t postgres_storage::connections_max() const {
+    return parts_->calls->pool().connections_max();
+}
+
 awaitable<outcomes> postgres_storage::append(append_batch batch) {
     auto start = [this, batch](std::unique_ptr<resumption<outcomes>> caller) {
         if (auto refused = refuse_long_batch(batch->size())) {
@@ -86,6 +90,14 @@ awaitable<result<void>> postgres_storage::save_snapshot(snapshot taken) {
             tidemark::save_snapshot(session, taken);
             return {};
         });
+}
+
+awaitable<result<std::vector<snapshot_summary>>> postgres_storage::list_snapshots(
+    snapshot_place after, std::size_t limit) {
+    using list = std::vector<snapshot_summary>;
+    return parts_->calls->read<list>([=](postgres_connection& session) -> result<list> {
+        return tidemark::list_snapshots(session, after, limit);
+    });
 }
 
 awaitable<result<std::optional<answer>>> postgres_storage::find_answer(std::string scope,

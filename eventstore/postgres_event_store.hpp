@@ -33,6 +33,7 @@ class postgres_storage final : public storage {
     [[nodiscard]] postgres_commit_counts commits() const;
     /// The connections for everything but appends.
     [[nodiscard]] postgres_pool::counts connections() const;
+    [[nodiscard]] std::size_t connections_max() const;
     /// Sessions with an append under way, the one that holds the horizon back most first.
     [[nodiscard]] awaitable<result<std::vector<horizon_holder>>> find_horizon_holders();
 
@@ -45,6 +46,8 @@ class postgres_storage final : public storage {
     awaitable<result<std::optional<snapshot>>> latest_snapshot(stream_id stream,
                                                                std::string name) override;
     awaitable<result<void>> save_snapshot(snapshot taken) override;
+    awaitable<result<std::vector<snapshot_summary>>> list_snapshots(snapshot_place after,
+                                                                    std::size_t limit) override;
     awaitable<result<std::optional<answer>>> find_answer(std::string scope,
                                                          std::string id) override;
     awaitable<result<answer_sweep>> prune_answers(answer_place after, duration retention,
@@ -70,6 +73,7 @@ class postgres_storage final : public storage {
                                  std::string error_message) override;
     awaitable<result<std::vector<dead_letter>>> dead_letters(dead_letter_filter filter) override;
     awaitable<result<std::uint64_t>> dead_letter_count() override;
+    awaitable<result<std::optional<instant>>> oldest_dead_letter() override;
     awaitable<result<void>> replay(message_id effect, audit_entry who) override;
     awaitable<result<void>> drop(message_id effect, audit_entry who) override;
     awaitable<result<std::vector<audit_record>>> audit_trail(std::size_t limit) override;

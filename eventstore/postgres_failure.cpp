@@ -19,6 +19,8 @@ constexpr std::array remedies{
     remedy{"28P01", errc::bad_setting, "check user and password in store.url or PGPASSFILE"},
     remedy{"28", errc::bad_setting, "check user, password and the server's pg_hba.conf"},
     remedy{"3D000", errc::bad_setting, "create the database, or name another one in store.url"},
+    remedy{not_encrypted_state, errc::bad_setting,
+           "add sslmode=verify-full to store.url, or set postgres.encryption = optional"},
     remedy{"42501", errc::bad_setting,
            "grant this user the role tidemark_writer, or use the user that migrated"},
     remedy{"3F000", errc::schema_mismatch, "run: tidemark migrate up"},

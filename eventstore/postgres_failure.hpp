@@ -35,6 +35,9 @@ enum class postgres_moment : std::uint8_t { connecting, before_send, after_send 
 /// The verdict on an SQLSTATE; "" is a failure that the server did not tell of (a lost connection).
 [[nodiscard]] postgres_verdict judge(std::string_view sqlstate, postgres_moment when);
 
+/// Our own SQLSTATE: the session is not encrypted and has to be.
+inline constexpr std::string_view not_encrypted_state = "TM001";
+
 /// What PostgreSQL or the way to it said. Thrown inside the backend only; its rim turns it into an
 /// `error`.
 class postgres_failure : public std::runtime_error {

@@ -28,6 +28,12 @@ struct postgres_options {
     /// Sessions go through a pooler in transaction mode (PgBouncer): unnamed statements, no
     /// session settings, no LISTEN.
     bool is_pooled = false;
+    /// Past the pooler, to the server itself, for the one session that listens. Empty: through a
+    /// pooler other processes' commits are found by polling.
+    std::string listen_url;
+    /// A connection over the network that is not encrypted is refused. Sockets and loopback
+    /// addresses are not the network.
+    bool demands_encryption = false;
     /// Serve although the server loses commits in a power cut (fsync or synchronous_commit off).
     bool allows_unsafe_durability = false;
 
@@ -47,6 +53,8 @@ struct postgres_options {
     duration acquire_timeout = std::chrono::seconds{5};
     /// A connection idle for longer is asked whether it still lives before it is used.
     duration idle_max = std::chrono::seconds{30};
+    /// One idle for longer than this is closed, while more than `connections_min` are open.
+    duration idle_close = std::chrono::minutes{10};
     /// A connection older than this is replaced, so that it follows a failover and its memory in
     /// the server is given back.
     duration lifetime = std::chrono::minutes{30};

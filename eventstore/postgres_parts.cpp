@@ -14,6 +14,17 @@ namespace {
 constexpr std::uint64_t streams_few = 50;
 constexpr auto census_lasts = std::chrono::seconds{10};
 
+/// How the session that listens is reached; nothing if only a pooler leads to the server: a pooler
+/// in transaction mode loses what is sent to one session.
+std::optional<postgres_options> listening_options(const postgres_options& options) {
+    if (!options.is_pooled) return options;
+    if (options.listen_url.empty()) return std::nullopt;
+    auto direct = options;
+    direct.url = options.listen_url;
+    direct.is_pooled = false;
+    return direct;
+}
+
 }  // namespace
 
 std::uint64_t stream_census::count(postgres_connection& session) {
@@ -75,12 +86,12 @@ std::optional<error> postgres_parts::check() {
 
 std::optional<error> postgres_parts::start() {
     if (auto fault = check()) return fault;
-    calls = std::make_unique<postgres_calls>(options);
+    calls = std::make_unique<postgres_calls>(options, prepare_reads);
     if (auto fault = calls->pool().warm_up()) return fault;
-    if (!options.is_pooled && !options.is_read_only) {
-        notices = std::make_unique<postgres_notices>(options, [this] { wakes.notify(); });
-    }
     if (options.is_read_only) return std::nullopt;
+    if (auto listening = listening_options(options)) {
+        notices = std::make_unique<postgres_notices>(*listening, [this] { wakes.notify(); });
+    }
     clear_models(*this);
     writer = std::make_unique<postgres_writer>(options, time, [this] {
         wakes.notify();

@@ -47,7 +47,8 @@ class postgres_parts {
     message_id incarnation;
     wake_list wakes;
     stream_census streams;
-    /// Null through a pooler: there other processes' commits are found by polling.
+    /// Null through a pooler without a `listen_url`: there other processes' commits are found by
+    /// polling.
     std::unique_ptr<postgres_notices> notices;
     /// Null while the store is open for reading only.
     std::unique_ptr<postgres_writer> writer;

@@ -19,8 +19,10 @@ duration now() { return real_clock{}.steady(); }
 
 }  // namespace
 
-postgres_pool::postgres_pool(postgres_options options)
-    : options_{std::move(options)}, place_{mask_postgres_url(options_.url)} {}
+postgres_pool::postgres_pool(postgres_options options, prepare_function prepare)
+    : options_{std::move(options)},
+      prepare_{std::move(prepare)},
+      place_{mask_postgres_url(options_.url)} {}
 
 postgres_pool::~postgres_pool() = default;
 
@@ -39,6 +41,7 @@ std::optional<error> postgres_pool::warm_up() {
 }
 
 result<postgres_pool::lease> postgres_pool::acquire(duration until) {
+    const auto since = now();
     lock held{mutex_};
     ++counts_.waiting;
     for (;;) {
@@ -51,8 +54,7 @@ result<postgres_pool::lease> postgres_pool::acquire(duration until) {
             const auto is_good = is_usable(*found);
             held.lock();
             if (is_good) {
-                --counts_.waiting;
-                return lease{*this, std::move(found->connection), found->opened_at};
+                return take(lease{*this, std::move(found->connection), found->opened_at}, since);
             }
             --open_;
             continue;
@@ -60,15 +62,22 @@ result<postgres_pool::lease> postgres_pool::acquire(duration until) {
         const auto at = now();
         if (may_open(at)) {
             auto opened = open_one(held);
-            if (!opened || *opened) --counts_.waiting;
-            if (!opened) return opened.error();
-            if (*opened) return std::move(**opened);
-            continue;
+            if (opened && *opened) return take(std::move(**opened), since);
+            if (opened) continue;
+            --counts_.waiting;
+            return opened.error();
         }
         if (at >= until) return late();
         const auto is_pausing = open_ < options_.connections_max;
         changed_.wait_for(held, (is_pausing ? std::min(until, retry_at_) : until) - at);
     }
+}
+
+postgres_pool::lease postgres_pool::take(lease found, duration since) {
+    --counts_.waiting;
+    ++counts_.taken;
+    counts_.waited += now() - since;
+    return found;
 }
 
 std::optional<postgres_pool::idle_connection> postgres_pool::take_idle() {
@@ -103,6 +112,7 @@ result<std::optional<postgres_pool::lease>> postgres_pool::open_one(lock& held) 
     std::optional<postgres_failure> failed;
     try {
         made = std::make_unique<postgres_connection>(options_);
+        if (prepare_) prepare_(*made);
     } catch (const postgres_failure& refused) {
         failed = refused;
     }
@@ -141,16 +151,30 @@ error postgres_pool::late() {
 void postgres_pool::give_back(lease& done) {
     auto& connection = done.connection_;
     const auto is_good = !done.is_spent_ && connection->is_alive() && !connection->in_transaction();
-    // What is left in the lease is closed outside the lock.
+    // What is left in the lease, and what was trimmed, is closed outside the lock.
+    std::unique_ptr<postgres_connection> trimmed;
     const lock held{mutex_};
     if (is_good && !is_stopping_) {
         idle_.push_back({.connection = std::move(connection),
                          .opened_at = done.opened_at_,
                          .idle_since = now()});
+        trimmed = trim();
     } else {
         --open_;
     }
     changed_.notify_one();
+}
+
+/// The one that nobody has needed for longest, if it may go.
+std::unique_ptr<postgres_connection> postgres_pool::trim() {
+    auto& oldest = idle_.front();
+    const auto is_spare =
+        open_ > options_.connections_min && now() - oldest.idle_since > options_.idle_close;
+    if (!is_spare) return nullptr;
+    auto trimmed = std::move(oldest.connection);
+    idle_.erase(idle_.begin());
+    --open_;
+    return trimmed;
 }
 
 void postgres_pool::stop() {

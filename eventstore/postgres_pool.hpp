@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,7 +21,9 @@ namespace tidemark {
 /// with growing, jittered pauses, whoever asks. Thread-safe; every lease ends before the pool.
 class postgres_pool {
   public:
-    explicit postgres_pool(postgres_options options);
+    /// `prepare` readies a connection for its first call: once when it is opened.
+    using prepare_function = std::function<void(postgres_connection&)>;
+    explicit postgres_pool(postgres_options options, prepare_function prepare = nullptr);
     ~postgres_pool();
     postgres_pool(const postgres_pool&) = delete;
     postgres_pool& operator=(const postgres_pool&) = delete;
@@ -74,8 +77,12 @@ class postgres_pool {
         std::uint64_t opened = 0;
         std::uint64_t failed = 0;
         std::uint64_t timed_out = 0;
+        /// Leases given out, and how long their callers waited for them, all together.
+        std::uint64_t taken = 0;
+        duration waited{};
     };
     [[nodiscard]] counts count() const;
+    [[nodiscard]] std::size_t connections_max() const { return options_.connections_max; }
     /// The server without its password.
     [[nodiscard]] const std::string& place() const { return place_; }
 
@@ -93,9 +100,12 @@ class postgres_pool {
     void note_failure(const postgres_failure& failed);
     [[nodiscard]] bool may_open(duration now) const;
     [[nodiscard]] error late();
+    [[nodiscard]] lease take(lease found, duration since);
+    [[nodiscard]] std::unique_ptr<postgres_connection> trim();
     void give_back(lease& done);
 
     const postgres_options options_;
+    const prepare_function prepare_;
     const std::string place_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;

@@ -56,6 +56,44 @@ TEST_CASE("postgres pool: warming up opens the least, and they are used again") 
     CHECK(pool.count().opened == 2);
 }
 
+TEST_CASE("postgres pool: each connection is prepared once, and each wait is counted") {
+    if (!has_postgres()) return;
+    auto options = server();
+    options.connections_min = 2;
+    auto prepared = 0;
+    postgres_pool pool{options, [&prepared](postgres_connection& fresh) {
+                           fresh.execute("SELECT 1");
+                           ++prepared;
+                       }};
+    CHECK_FALSE(pool.warm_up().has_value());
+    CHECK(prepared == 2);
+    CHECK(backend_of(pool) != 0);
+    CHECK(prepared == 2);
+    CHECK(pool.count().taken == 3);
+    CHECK(pool.count().waited > duration{0});
+    CHECK(pool.connections_max() == 2);
+}
+
+TEST_CASE("postgres pool: what nobody needs for long is closed, but for the least") {
+    if (!has_postgres()) return;
+    auto options = server();
+    options.connections_min = 1;
+    options.connections_max = 3;
+    options.idle_close = -1ms;
+    postgres_pool pool{options};
+    {
+        const auto first = take(pool);
+        const auto second = take(pool);
+        const auto third = take(pool);
+        CHECK(pool.count().busy == 3);
+    }
+    // Each one that came back closed the one that lay there for longest.
+    CHECK(pool.count().idle == 1);
+    CHECK(pool.count().opened == 3);
+    CHECK(backend_of(pool) != 0);
+    CHECK(pool.count().idle == 1);
+}
+
 TEST_CASE("postgres pool: beyond the most a caller waits, until one is given back or too long") {
     if (!has_postgres()) return;
     postgres_pool pool{server()};

@@ -23,12 +23,18 @@ struct document {
     friend bool operator==(const document&, const document&) = default;
 };
 
-/// What a projection writes to: a small keyed-document collection inside the transaction that also
+/// What a projection writes to, inside the transaction that also moves the checkpoint: documents
+/// (`read_model`) on every store, or tables of its own (`projection_store`).
+class projection_rows {
+  public:
+    virtual ~projection_rows() = default;
+};
+
+/// Documents to write to: a small keyed-document collection inside the transaction that also
 /// moves the checkpoint. Lives for one batch, on the store's thread. Reads see the batch's own
 /// writes. Throws `std::system_error` with an `errc` when the storage fails (the batch is undone).
-class read_model {
+class read_model : public projection_rows {
   public:
-    virtual ~read_model() = default;
     [[nodiscard]] virtual std::optional<document> get(std::string_view key) = 0;
     virtual void put(document doc) = 0;
     virtual void erase(std::string_view key) = 0;

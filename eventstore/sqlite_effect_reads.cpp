@@ -49,6 +49,12 @@ std::uint64_t sqlite_effect_reads::dead_letter_count() {
     return rows.next() ? rows.number(0) : 0;
 }
 
+std::optional<instant> sqlite_effect_reads::oldest_dead_letter() {
+    auto rows = count_letters_.query();
+    if (!rows.next() || rows.number(0) == 0) return std::nullopt;
+    return rows.at(1);
+}
+
 std::vector<audit_record> sqlite_effect_reads::audit_trail(std::size_t limit) {
     std::vector<audit_record> trail;
     auto rows = select_audit_.query({limit});

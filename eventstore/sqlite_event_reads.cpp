@@ -46,6 +46,10 @@ sqlite_event_reads::sqlite_event_reads(sqlite_connection& connection)
       select_snapshot_{connection,
                        "SELECT version, head, payload FROM snapshots WHERE stream = ? AND name = "
                        "?"},
+      select_snapshots_{connection,
+                        "SELECT stream, name, version, length(payload) "
+                        "FROM snapshots WHERE (stream, name) > (?, ?) ORDER BY stream, name "
+                        "LIMIT ?"},
       select_answer_{connection,
                      "SELECT outcome, stream, first_version, last_version, position, reason, "
                      "message FROM answers WHERE scope = ? AND id = ?"},
@@ -118,6 +122,19 @@ std::optional<snapshot> sqlite_event_reads::latest_snapshot(const stream_id& str
                     .version = version{rows.number(0)},
                     .head = rows.id(1),
                     .payload = rows.text(2)};
+}
+
+std::vector<snapshot_summary> sqlite_event_reads::list_snapshots(const snapshot_place& after,
+                                                                 std::size_t limit) {
+    std::vector<snapshot_summary> found;
+    auto rows = select_snapshots_.query({after.stream, after.name, limit});
+    while (rows.next()) {
+        found.push_back({.stream = rows.stream(0),
+                         .name = rows.text(1),
+                         .version = version{rows.number(2)},
+                         .bytes = rows.number(3)});
+    }
+    return found;
 }
 
 std::optional<answer> sqlite_event_reads::find_answer(const std::string& scope,

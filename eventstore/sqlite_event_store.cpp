@@ -122,6 +122,13 @@ awaitable<result<void>> sqlite_storage::save_snapshot(snapshot taken) {
     });
 }
 
+awaitable<result<std::vector<snapshot_summary>>> sqlite_storage::list_snapshots(
+    snapshot_place after, std::size_t limit) {
+    using list = std::vector<snapshot_summary>;
+    return parts_->query<list>(
+        [=](sqlite_reads& r) { return r.events.list_snapshots(after, limit); });
+}
+
 awaitable<result<std::optional<answer>>> sqlite_storage::find_answer(std::string scope,
                                                                      std::string id) {
     return parts_->query<std::optional<answer>>(
@@ -223,6 +230,11 @@ awaitable<result<std::vector<dead_letter>>> sqlite_storage::dead_letters(
 awaitable<result<std::uint64_t>> sqlite_storage::dead_letter_count() {
     return parts_->query<std::uint64_t>(
         [](sqlite_reads& r) { return r.effects.dead_letter_count(); });
+}
+
+awaitable<result<std::optional<instant>>> sqlite_storage::oldest_dead_letter() {
+    return parts_->query<std::optional<instant>>(
+        [](sqlite_reads& r) { return r.effects.oldest_dead_letter(); });
 }
 
 awaitable<result<void>> sqlite_storage::replay(message_id effect, audit_entry who) {

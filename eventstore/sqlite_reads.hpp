@@ -30,6 +30,8 @@ class sqlite_event_reads {
                                       std::size_t limit);
     [[nodiscard]] std::optional<snapshot> latest_snapshot(const stream_id& stream,
                                                           const std::string& name);
+    [[nodiscard]] std::vector<snapshot_summary> list_snapshots(const snapshot_place& after,
+                                                               std::size_t limit);
     [[nodiscard]] std::optional<answer> find_answer(const std::string& scope,
                                                     const std::string& id);
     /// Among the `limit` answers behind `after`, those given before `before`.
@@ -52,6 +54,7 @@ class sqlite_event_reads {
     sqlite_statement select_category_row_;
     sqlite_statement select_last_;
     sqlite_statement select_snapshot_;
+    sqlite_statement select_snapshots_;
     sqlite_statement select_answer_;
     sqlite_statement select_answers_;
     sqlite_statement select_streams_;
@@ -66,6 +69,7 @@ class sqlite_effect_reads {
     [[nodiscard]] std::optional<claimed_effect> find(const message_id& effect);
     [[nodiscard]] std::vector<dead_letter> dead_letters(const dead_letter_filter& filter);
     [[nodiscard]] std::uint64_t dead_letter_count();
+    [[nodiscard]] std::optional<instant> oldest_dead_letter();
     [[nodiscard]] std::vector<audit_record> audit_trail(std::size_t limit);
     [[nodiscard]] std::vector<claimed_effect> pending(const stream_id& source);
     [[nodiscard]] effect_log::counts count(instant now);

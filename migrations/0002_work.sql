@@ -46,7 +46,7 @@ CREATE UNIQUE INDEX effects_head ON effects(sequence_key)
 CREATE INDEX effects_key ON effects(sequence_key, sequence) WHERE sequence_key IS NOT NULL;
 CREATE UNIQUE INDEX effects_timer ON effects(source, timer_name) WHERE timer_name IS NOT NULL;
 CREATE INDEX effects_source ON effects(source, sequence);
-CREATE INDEX effects_parked ON effects(sequence) WHERE parked_at IS NOT NULL;
+CREATE INDEX effects_parked ON effects(sequence) INCLUDE (parked_at) WHERE parked_at IS NOT NULL;
 -- Rows come and go: vacuum by count, not by share.
 ALTER TABLE effects SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01,
                          autovacuum_vacuum_threshold = 2000);

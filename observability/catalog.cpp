@@ -97,6 +97,13 @@ void declare_shared_store(runtime_metrics& m, const declarer& d) {
     m.store_connection_waits_ended =
         d.counter("store_connection_waits_ended", {},
                   "Calls that waited for a connection to the database in vain.");
+    m.store_connections_taken =
+        d.counter("store_connections_taken", {}, "Calls that got a connection to the database.");
+    m.store_connection_wait =
+        d.counter("store_connection_wait_seconds", {},
+                  "Time that calls waited for a connection to the database, summed up.");
+    m.store_connections_max = d.gauge("store_connections_max", {},
+                                      "Connections to the database that may be open at most.");
     m.horizon_lag_events =
         d.gauge("horizon_lag_events", {},
                 "Committed events that readers do not see yet because an older append is open.");
@@ -115,6 +122,10 @@ void declare_readers(runtime_metrics& m, const declarer& d) {
                    "Time from handing a batch to the bus to its delivery report.");
     m.projection_lag_events = d.gauge("projection_lag_events", {"projection"},
                                       "Positions between the log's end and the checkpoint.");
+    m.projection_paused = d.gauge("projection_paused", {"projection"},
+                                  "1 while an operator has paused the projection, else 0.");
+    m.projection_parked = d.gauge("projection_parked", {"projection"},
+                                  "Events the projection has set aside because it threw on them.");
     m.projection_lag = d.gauge("projection_lag", {"projection"},
                                "Age of the oldest event that is not yet projected.", unit::seconds);
     m.projection_errors =

@@ -45,6 +45,9 @@ struct runtime_metrics {
     metrics::gauge_family store_connections;           // {state}
     metrics::counter_family store_connections_opened;  // {outcome}: done, failed
     metrics::counter_family store_connection_waits_ended;
+    metrics::counter_family store_connections_taken;
+    metrics::counter_family store_connection_wait;  // seconds
+    metrics::gauge_family store_connections_max;
     metrics::gauge_family horizon_lag_events;
     metrics::gauge_family horizon_lag;  // seconds
 
@@ -57,6 +60,8 @@ struct runtime_metrics {
     metrics::gauge_family projection_lag_events;  // {projection}
     metrics::gauge_family projection_lag;         // {projection}, seconds
     metrics::counter_family projection_errors;    // {projection}
+    metrics::gauge_family projection_paused;      // {projection}
+    metrics::gauge_family projection_parked;      // {projection}
 
     // Sagas. {state}: running, compensating, stuck.
     metrics::gauge_family sagas;                 // {saga, state}

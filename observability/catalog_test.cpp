@@ -19,36 +19,40 @@ void touch_all(runtime_metrics& m) {
         (void)std::initializer_list<int>{(families(), 0)...};
     };
     const auto one = std::string_view{"a\"b"};
-    touch([&] { m.http_request_duration.with({"GET", "/api/v1/orders/{id}", "200"}).observe(.1); },
-          [&] { m.http_requests_in_flight.get().set(1); },
-          [&] { m.http_requests_shed.with({one}).add(); },
-          [&] { m.command_duration.with({one}).observe(.1); },
-          [&] { m.mailbox_depth.with({one}).set(1); },
-          [&] { m.decide_duration.with({one}).observe(1e-6); },
-          [&] { m.effects.with({one, "done"}).add(); },
-          [&] { m.effect_duration.with({one}).observe(.1); },
-          [&] { m.effects_in_flight.get().set(1); }, [&] { m.retries.with({one, "done"}).add(); },
-          [&] { m.event_append_duration.with({"sqlite", "committed"}).observe(.1); },
-          [&] { m.events_appended.with({one}).add(); },
-          [&] { m.append_conflicts.with({one}).add(); },
-          [&] { m.event_load_duration.with({one}).observe(.1); },
-          [&] { m.events_replayed.with({one}).add(); }, [&] { m.snapshots.with({"saved"}).add(); },
-          [&] { m.store_connections.with({"idle"}).set(1); },
-          [&] { m.store_connections_opened.with({"done"}).add(); },
-          [&] { m.store_connection_waits_ended.get().add(); },
-          [&] { m.horizon_lag_events.get().set(1); }, [&] { m.horizon_lag.get().set(.1); },
-          [&] { m.relay_pending_events.get().set(1); }, [&] { m.relay_oldest_age.get().set(1); },
-          [&] { m.bus_publish_duration.with({one, "done"}).observe(.1); },
-          [&] { m.projection_lag_events.with({one}).set(1); },
-          [&] { m.projection_lag.with({one}).set(1); },
-          [&] { m.projection_errors.with({one}).add(); },
-          [&] { m.sagas.with({one, "running"}).set(1); },
-          [&] { m.saga_duration.with({one, "completed"}).observe(3); },
-          [&] { m.saga_compensations.with({one, "undo"}).add(); },
-          [&] { m.dlq_entries.with({"effect"}).set(1); },
-          [&] { m.dlq_oldest_age.with({"effect"}).set(1); },
-          [&] { m.dlq_replayed.with({"done"}).add(); },
-          [&] { m.build_info.with({"0.1.0", "abc", "clang"}).set(1); });
+    touch(
+        [&] { m.http_request_duration.with({"GET", "/api/v1/orders/{id}", "200"}).observe(.1); },
+        [&] { m.http_requests_in_flight.get().set(1); },
+        [&] { m.http_requests_shed.with({one}).add(); },
+        [&] { m.command_duration.with({one}).observe(.1); },
+        [&] { m.mailbox_depth.with({one}).set(1); },
+        [&] { m.decide_duration.with({one}).observe(1e-6); },
+        [&] { m.effects.with({one, "done"}).add(); },
+        [&] { m.effect_duration.with({one}).observe(.1); },
+        [&] { m.effects_in_flight.get().set(1); }, [&] { m.retries.with({one, "done"}).add(); },
+        [&] { m.event_append_duration.with({"sqlite", "committed"}).observe(.1); },
+        [&] { m.events_appended.with({one}).add(); }, [&] { m.append_conflicts.with({one}).add(); },
+        [&] { m.event_load_duration.with({one}).observe(.1); },
+        [&] { m.events_replayed.with({one}).add(); }, [&] { m.snapshots.with({"saved"}).add(); },
+        [&] { m.store_connections.with({"idle"}).set(1); },
+        [&] { m.store_connections_opened.with({"done"}).add(); },
+        [&] { m.store_connection_waits_ended.get().add(); },
+        [&] { m.store_connections_taken.get().add(); },
+        [&] { m.store_connection_wait.get().add(); }, [&] { m.store_connections_max.get().set(8); },
+        [&] { m.horizon_lag_events.get().set(1); }, [&] { m.horizon_lag.get().set(.1); },
+        [&] { m.relay_pending_events.get().set(1); }, [&] { m.relay_oldest_age.get().set(1); },
+        [&] { m.bus_publish_duration.with({one, "done"}).observe(.1); },
+        [&] { m.projection_lag_events.with({one}).set(1); },
+        [&] { m.projection_lag.with({one}).set(1); },
+        [&] { m.projection_errors.with({one}).add(); },
+        [&] { m.projection_paused.with({one}).set(1); },
+        [&] { m.projection_parked.with({one}).set(1); },
+        [&] { m.sagas.with({one, "running"}).set(1); },
+        [&] { m.saga_duration.with({one, "completed"}).observe(3); },
+        [&] { m.saga_compensations.with({one, "undo"}).add(); },
+        [&] { m.dlq_entries.with({"effect"}).set(1); },
+        [&] { m.dlq_oldest_age.with({"effect"}).set(1); },
+        [&] { m.dlq_replayed.with({"done"}).add(); },
+        [&] { m.build_info.with({"0.1.0", "abc", "clang"}).set(1); });
 }
 
 std::string read_file(const std::string& path) {
@@ -77,7 +81,7 @@ TEST_CASE("catalog: every declared family can be counted in") {
     for (const auto& what : registry.declarations()) {
         CHECK_MESSAGE(text.find("# TYPE " + what.name + " ") != std::string::npos, what.name);
     }
-    CHECK(registry.declarations().size() == 34 + 7);
+    CHECK(registry.declarations().size() == 39 + 7);
 }
 
 TEST_CASE("catalog: the process is measured") {

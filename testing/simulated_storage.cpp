@@ -181,6 +181,14 @@ awaitable<result<std::optional<snapshot>>> simulated_storage::latest_snapshot(st
         });
 }
 
+awaitable<result<std::vector<snapshot_summary>>> simulated_storage::list_snapshots(
+    snapshot_place after, std::size_t limit) {
+    using list = std::vector<snapshot_summary>;
+    return ask<result<list>>([&db = database_, after = std::move(after), limit] {
+        return result<list>{db.log().list_snapshots(after, limit)};
+    });
+}
+
 awaitable<result<std::optional<answer>>> simulated_storage::find_answer(std::string scope,
                                                                         std::string id) {
     return ask<result<std::optional<answer>>>(
@@ -255,6 +263,12 @@ awaitable<result<std::uint64_t>> simulated_storage::dead_letter_count() {
     return ask<result<std::uint64_t>>([&db = database_] {
         return result<std::uint64_t>{db.log().effects().dead_letter_count()};
     });
+}
+
+awaitable<result<std::optional<instant>>> simulated_storage::oldest_dead_letter() {
+    using found = std::optional<instant>;
+    return ask<result<found>>(
+        [&db = database_] { return result<found>{db.log().effects().oldest_dead_letter()}; });
 }
 
 awaitable<result<void>> simulated_storage::replay(message_id effect, audit_entry who) {

@@ -29,6 +29,8 @@ class simulated_storage final : public storage {
     awaitable<result<std::optional<snapshot>>> latest_snapshot(stream_id stream,
                                                                std::string name) override;
     awaitable<result<void>> save_snapshot(snapshot taken) override;
+    awaitable<result<std::vector<snapshot_summary>>> list_snapshots(snapshot_place after,
+                                                                    std::size_t limit) override;
     awaitable<result<std::optional<answer>>> find_answer(std::string scope,
                                                          std::string id) override;
     awaitable<result<std::vector<stream_summary>>> list_streams(std::string prefix,
@@ -52,6 +54,7 @@ class simulated_storage final : public storage {
                                  std::string error_message) override;
     awaitable<result<std::vector<dead_letter>>> dead_letters(dead_letter_filter filter) override;
     awaitable<result<std::uint64_t>> dead_letter_count() override;
+    awaitable<result<std::optional<instant>>> oldest_dead_letter() override;
     awaitable<result<void>> replay(message_id effect, audit_entry who) override;
     awaitable<result<void>> drop(message_id effect, audit_entry who) override;
     awaitable<result<std::vector<audit_record>>> audit_trail(std::size_t limit) override;

@@ -36,7 +36,7 @@ LIBRARIES = (
     (r"boost/json/", r"^(?!core/|observability/|async/)", "belongs to codec and what is below it"),
     (r"(spdlog|fmt|prometheus|opentelemetry)/", r"^observability/.*\.cpp$",
      "stays in the .cpp files of observability"),
-    (r"pqxx|libpq-fe\.h", r"^eventstore/postgres_.*\.cpp$|^(bench|tests)/",
+    (r"pqxx|libpq-fe\.h", r"^eventstore/postgres_.*\.cpp$|^(bench|examples|tests)/",
      "stays in eventstore/postgres_*.cpp"),
     (r"sqlite3\.h$", r"^eventstore/sqlite_.*\.cpp$|^(bench|tests)/",
      "stays in eventstore/sqlite_*.cpp"),
