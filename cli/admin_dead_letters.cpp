@@ -1,7 +1,11 @@
 #include "tidemark/cli/admin_page.hpp"
 #include "tidemark/cli/json_out.hpp"
 #include "tidemark/core/time_text.hpp"
+#include "tidemark/runtime/projection_controls.hpp"
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -119,23 +123,42 @@ awaitable<http::response> drop_letter(admin_ref from, http::request r) {
     co_return http::json(200, object_writer{}.boolean("dropped", true).end());
 }
 
+std::string to_json(const audit_record& record) {
+    return object_writer{}
+        .text("at", to_text(record.at))
+        .text("action", record.action)
+        .text("actor", record.who.actor)
+        .text("reason", record.who.reason)
+        .text("effect", record.effect.is_none() ? "" : record.effect.to_string())
+        .text("source", record.source.text())
+        .text("name", record.message_name)
+        .end();
+}
+
+/// What was done to dead letters and to projections, newest first.
 awaitable<http::response> list_audit(admin_ref from, http::request r) {
     const auto limit = query_limit(r);
     if (!limit) co_return failed(limit.error());
     auto trail = co_await from->events().audit_trail(*limit);
     if (!trail) co_return failed(trail.error());
-    array_writer items;
-    for (const auto& record : *trail) {
-        items.add(object_writer{}
-                      .text("at", to_text(record.at))
-                      .text("action", record.action)
-                      .text("actor", record.who.actor)
-                      .text("reason", record.who.reason)
-                      .text("effect", record.effect.to_string())
-                      .text("source", record.source.text())
-                      .text("name", record.message_name)
-                      .end());
+    projection_controls controls{from->events(), from->app().world().clock()};
+    auto said = co_await controls.history(*limit);
+    if (!said) co_return failed(said.error());
+    std::vector<audit_record> of_projections;
+    for (auto& entry : *said) {
+        audit_record record;
+        record.who = std::move(entry.who);
+        record.action = std::move(entry.action);
+        record.message_name = std::move(entry.projection);
+        record.at = entry.at;
+        of_projections.push_back(std::move(record));
     }
+    std::vector<audit_record> all;
+    std::ranges::merge(*trail, of_projections, std::back_inserter(all), std::ranges::greater{},
+                       &audit_record::at, &audit_record::at);
+    if (all.size() > *limit) all.resize(*limit);
+    array_writer items;
+    for (const auto& record : all) items.add(to_json(record));
     co_return list(items.end(), "");
 }
 

@@ -122,6 +122,10 @@ std::string attention_json(const admin_state& from, const overview& seen) {
                 "mend evolve or the upcaster and restart", "#/streams/" + q.stream.text());
     }
     for (const auto& p : from.app().projections()) {
+        if (p.state == "paused") {
+            out.add("warning", "projection " + p.name + " is paused", p.reason,
+                    from.source.program + " projection resume " + p.name, "#/projections");
+        }
         if (p.state != "stopped" && p.state != "retrying") continue;
         out.add("critical", "projection " + p.name + " is " + p.state, p.reason,
                 "mend it; it goes on from where it stands", "#/projections");

@@ -101,6 +101,7 @@ void add_dead_letter_routes(http::router& routes, const admin_ref& from);
 void add_projection_routes(http::router& routes, const admin_ref& from);
 void add_saga_routes(http::router& routes, const admin_ref& from);
 void add_saga_resume_route(http::router& routes, const admin_ref& from);
+void add_snapshot_routes(http::router& routes, const admin_ref& from);
 void add_verify_route(http::router& routes, const admin_ref& from);
 
 }  // namespace tidemark::cli

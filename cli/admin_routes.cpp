@@ -166,6 +166,7 @@ void add_admin_routes(http::router& routes, const admin_source& from) {
     add_projection_routes(routes, shared);
     add_saga_routes(routes, shared);
     add_saga_resume_route(routes, shared);
+    add_snapshot_routes(routes, shared);
     add_verify_route(routes, shared);
     add(routes, http::method::get, "/admin/v1/commands/{scope}/{id}", shared, find_command);
     add(routes, http::method::get, "/admin/v1/config", shared, list_config);

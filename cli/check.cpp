@@ -195,6 +195,7 @@ exit_code check(session& in, bool with_log) {
 void add_check(CLI::App& tool, session& in) {
     auto with_log = std::make_shared<bool>(false);
     auto& verb = *tool.add_subcommand("check", "check settings, store, ports and machine");
+    verb.alias("doctor");
     verb.add_flag("--log", *with_log, "also read the whole log, and replay the projections");
     on_run(verb, in, [&in, with_log] { return check(in, *with_log); });
 }

@@ -27,6 +27,10 @@ postgres_options postgres_settings(const settings& values, store_mode mode) {
     options.migrates = typed.postgres.migrates;
     options.is_read_only = mode == store_mode::read_only;
     options.is_pooled = typed.postgres.is_pooled;
+    options.listen_url = typed.postgres.listen_url;
+    options.demands_encryption =
+        typed.postgres.encryption == "required" ||
+        (typed.postgres.encryption == "automatic" && mode == store_mode::production);
     options.allows_unsafe_durability = typed.postgres.allows_unsafe_durability;
     options.statement_timeout = typed.postgres.statement_timeout;
     options.connections_min = typed.postgres.connections_min;

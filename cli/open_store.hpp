@@ -25,6 +25,8 @@ enum class store_mode : std::uint8_t {
     /// Under its lock, if it has one; a file that is not there is made, an older schema is
     /// migrated.
     serving,
+    /// As serving, and demanding what is for production: an encrypted connection over the network.
+    production,
 };
 
 /// The store that `store.url` names. Throws `failure` with what is wrong and what to do: CLI-005

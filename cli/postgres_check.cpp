@@ -20,7 +20,8 @@ finding check_server(postgres_connection& session, const postgres_options& optio
     if (rows.next()) {
         out.seen = "PostgreSQL " + rows.text(0) + ", fsync " + rows.text(1) +
                    ", synchronous_commit " + rows.text(2) + ", " + std::to_string(rows.integer(3)) +
-                   " of " + std::to_string(rows.integer(4)) + " connections";
+                   " of " + std::to_string(rows.integer(4)) + " connections, " +
+                   session.encryption();
     }
     if (const auto fault = find_server_fault(session, options)) {
         out.is_ok = false;

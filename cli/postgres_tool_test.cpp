@@ -99,7 +99,7 @@ TEST_CASE("tool: what is wrong with a PostgreSQL store is said, with its remedy 
     }
 }
 
-TEST_CASE("tool: check names the session that holds readers back") {
+TEST_CASE("tool: check, also called doctor, names the session that holds readers back") {
     if (!has_postgres()) return;
     const postgres_database database;
     const auto url = database.options().url;
@@ -121,6 +121,10 @@ TEST_CASE("tool: check names the session that holds readers back") {
     CHECK(seen.find("session " + std::to_string(open.backend())) != std::string::npos);
     CHECK(seen.find("position 7") != std::string::npos);
     CHECK(seen.find("idle in transaction") != std::string::npos);
+    auto ask_doctor = ask;
+    ask_doctor.front() = "doctor";
+    CHECK(horizon(run_with(ask_doctor)).find("session " + std::to_string(open.backend())) !=
+          std::string::npos);
 }
 
 TEST_CASE("tool: a PostgreSQL store is read without a process that serves it") {

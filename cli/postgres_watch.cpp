@@ -30,6 +30,12 @@ void observe_connections(metrics_registry& registry, const runtime_metrics& cata
     counter(catalog.store_connections_opened, {"done"}, &counts::opened);
     counter(catalog.store_connections_opened, {"failed"}, &counts::failed);
     counter(catalog.store_connection_waits_ended, {}, &counts::timed_out);
+    counter(catalog.store_connections_taken, {}, &counts::taken);
+    observed.push_back(registry.observe(catalog.store_connection_wait, {}, [&events] {
+        const std::chrono::duration<double> waited = events.connections().waited;
+        return waited.count();
+    }));
+    catalog.store_connections_max.get().set(static_cast<double>(events.connections_max()));
 }
 
 awaitable<result<horizon_lag>> find_horizon_lag(postgres_storage& events, position end,

@@ -142,7 +142,7 @@ awaitable<result<void>> replay_comparison::apply(std::vector<recorded_event> hea
     for (auto is_done = false; !is_done;) {
         auto culprit = end;
         std::optional<error> thrown;
-        auto change = [&](read_model& model) {
+        auto change = [&](projection_rows& model) {
             for (auto i = begin; i < end; ++i) {
                 auto done = from_.type.project(model, heard[i]);
                 if (done) continue;

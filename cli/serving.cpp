@@ -107,7 +107,9 @@ serving::serving(const app& what, const settings& values, serve_mode mode)
       config_{values},
       mode_{mode},
       world_{config_.io},
-      events_{open_store(world_, values, store_mode::serving)},
+      events_{open_store(
+          world_, values,
+          mode == serve_mode::production ? store_mode::production : store_mode::serving)},
       bus_{open_bus()},
       runtime_{world_, *events_, *bus_, with_drain(config_.runtime), &registry_},
       meter_{runtime_.metrics()},
@@ -206,17 +208,14 @@ void serving::measure_relays(position end) const {
     runtime_.metrics().relay_oldest_age.get().set(oldest);
 }
 
-/// The whole log of effects is counted only while there are dead letters.
 awaitable<void> serving::measure_dead_letters() {
     const auto& catalog = runtime_.metrics();
     const auto parked = co_await events_->dead_letter_count();
     if (!parked) co_return;
     auto age = duration{};
     if (*parked != 0) {
-        const auto counts = co_await events_->count();
-        if (counts && counts->oldest_parked_at) {
-            age = std::max(age, world_.clock().now() - *counts->oldest_parked_at);
-        }
+        const auto oldest = co_await events_->oldest_dead_letter();
+        if (oldest && *oldest) age = std::max(age, world_.clock().now() - **oldest);
     }
     const std::chrono::duration<double> seconds = age;
     catalog.dlq_entries.with({"effect"}).set(static_cast<double>(*parked));

@@ -73,6 +73,7 @@ void add_serve(CLI::App& tool, session& in);
 void add_stream(CLI::App& tool, session& in);
 void add_tail(CLI::App& tool, session& in);
 void add_saga(CLI::App& tool, session& in);
+void add_snapshot(CLI::App& tool, session& in);
 void add_dlq(CLI::App& tool, session& in);
 void add_projection(CLI::App& tool, session& in);
 void add_check(CLI::App& tool, session& in);

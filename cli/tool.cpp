@@ -32,7 +32,10 @@ void add_globals(CLI::App& tool, session& in) {
 
 std::vector<std::string> verbs_of(const CLI::App& of) {
     std::vector<std::string> out;
-    for (const auto* verb : of.get_subcommands({})) out.push_back(verb->get_name());
+    for (const auto* verb : of.get_subcommands({})) {
+        out.push_back(verb->get_name());
+        for (const auto& other : verb->get_aliases()) out.push_back(other);
+    }
     return out;
 }
 
@@ -113,6 +116,7 @@ void build(CLI::App& tool, session& in) {
     add_saga(tool, in);
     add_dlq(tool, in);
     add_projection(tool, in);
+    add_snapshot(tool, in);
     add_check(tool, in);
     add_config(tool, in);
     add_migrate(tool, in);

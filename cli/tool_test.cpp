@@ -76,6 +76,17 @@ TEST_CASE("tool: help goes to stdout and names the whole verb") {
     CHECK(is(run_with({}), exit_code::usage));
 }
 
+TEST_CASE("tool: doctor is check under another name") {
+    const testing::temporary_folder folder;
+    for (const auto* verb : {"check", "doctor"}) {
+        const auto told = run_with({verb, "--json", "--store", "sqlite:" + folder.file("none.db"),
+                                    "--set", "http.port=0", "--set", "http.admin_port=0"});
+        CHECK(is(told, exit_code::ok));
+        CHECK(told.results.starts_with("{\"ok\":true,"));
+    }
+    CHECK(run_with({"doctr"}).remarks.find("did you mean tidemark doctor?") != std::string::npos);
+}
+
 TEST_CASE("tool: an unknown verb is refused with the nearest one") {
     struct row {
         std::vector<std::string> arguments;

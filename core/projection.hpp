@@ -32,13 +32,34 @@ struct name_of_the_projection_has_no_version;
 
 namespace detail {
 
+template <class P>
+struct rows_of {
+    using type = read_model;
+};
+template <class P>
+    requires requires { typename P::rows; }
+struct rows_of<P> {
+    using type = typename P::rows;
+};
+
+}  // namespace detail
+
+/// What `P` writes to: documents, unless it names something else as its `rows`
+/// (`postgres_read_model`).
+template <class P>
+using rows_of = typename detail::rows_of<P>::type;
+
+namespace detail {
+
 template <class P, class E>
-concept projects =
-    requires { static_cast<void (*)(read_model&, const E&, const event_context&)>(&P::project); };
+concept projects = requires {
+    static_cast<void (*)(tidemark::rows_of<P>&, const E&, const event_context&)>(&P::project);
+};
 template <class P, class E>
-concept projects_somehow = requires(read_model& rows, const E& e, const event_context& x) {
-    P::project(rows, e, x);
-} || requires(read_model& rows, const E& e) { P::project(rows, e); };
+concept projects_somehow =
+    requires(tidemark::rows_of<P>& rows, const E& e, const event_context& x) {
+        P::project(rows, e, x);
+    } || requires(tidemark::rows_of<P>& rows, const E& e) { P::project(rows, e); };
 
 template <class P, class E>
 consteval bool verify_project() {

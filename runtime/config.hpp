@@ -60,6 +60,9 @@ struct config {
         bool migrates;
         bool is_pooled;
         bool allows_unsafe_durability;
+        std::string listen_url;
+        /// "automatic": in production.
+        std::string encryption;
         std::size_t writers;
         std::size_t connections_min;
         std::size_t connections_max;

@@ -129,6 +129,18 @@ void add_postgres(config_schema& schema) {
          "Whether the URL leads to a pooler in transaction mode (PgBouncer).");
     flag("postgres.unsafe_durability", "false",
          "Serve although the server loses commits in a power cut (fsync, synchronous_commit).");
+    schema.add({.name = "postgres.listen_url",
+                .fallback = "",
+                .doc =
+                    "Past the pooler, to the server itself, for one session that listens; empty: "
+                    "other processes' commits are found by polling.",
+                .is_secret = true});
+    schema.add({.name = "postgres.encryption",
+                .type = type::choice,
+                .fallback = "automatic",
+                .doc = "Whether a connection over the network has to be encrypted; automatic: in "
+                       "production.",
+                .choices = {"automatic", "required", "optional"}});
     whole("postgres.writers", "2", "1", "32", "Connections that append.");
     whole("postgres.connections_min", "1", "0", "1000",
           "Other connections kept open, and opened at the start.");
@@ -270,6 +282,8 @@ config::config(const settings& values)
                .migrates = values.boolean("postgres.migrate"),
                .is_pooled = values.boolean("postgres.pooled"),
                .allows_unsafe_durability = values.boolean("postgres.unsafe_durability"),
+               .listen_url = values.text("postgres.listen_url"),
+               .encryption = values.text("postgres.encryption"),
                .writers = size_at(values, "postgres.writers"),
                .connections_min = size_at(values, "postgres.connections_min"),
                .connections_max = size_at(values, "postgres.connections_max"),

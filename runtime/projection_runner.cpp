@@ -1,19 +1,19 @@
 #include "tidemark/runtime/projection_runner.hpp"
 
-#include "tidemark/async/backoff.hpp"
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/core/planted.hpp"
 #include "tidemark/observability/log.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace tidemark {
 
 namespace {
 
-/// Steps of a rebuild between two looks at the live model.
-constexpr int rebuild_steps = 8;
 constexpr duration wait_poll = std::chrono::milliseconds{2};
 
 }  // namespace
@@ -26,12 +26,22 @@ projection_runner::projection_runner(execution& ex, std::size_t shard, storage& 
       events_{events},
       type_{std::move(type)},
       options_{options},
+      documents_{events},
+      target_{options.into != nullptr ? *options.into : documents_},
+      controls_{events, ex.clock()},
       lag_events_{metrics.projection_lag_events.with({type_->name()})},
       lag_seconds_{metrics.projection_lag.with({type_->name()})},
+      paused_{metrics.projection_paused.with({type_->name()})},
+      parked_{metrics.projection_parked.with({type_->name()})},
       errors_{metrics.projection_errors.with({type_->name()})},
       live_{std::string{type_->name()}, {}, 0} {
     status_.name = type_->name();
     status_.state = "starting";
+    if (type_->rows_kind() == target_.kind()) return;
+    throw std::logic_error{"projection \"" + status_.name + "\" writes " +
+                           std::string{type_->rows_kind()} + ", but is registered to write into " +
+                           std::string{target_.kind()} +
+                           "; give project<> the store of its rows in .into"};
 }
 
 void projection_runner::start() {
@@ -49,6 +59,11 @@ awaitable<void> projection_runner::stop() {
 
 void projection_runner::rebuild() {
     is_rebuild_wanted_ = true;
+    wake_.notify();
+}
+
+void projection_runner::look_at_control() {
+    is_control_due_ = true;
     wake_.notify();
 }
 
@@ -74,29 +89,76 @@ void projection_runner::report(std::string state, std::string reason) {
 }
 
 awaitable<void> projection_runner::run() {
-    for (;;) {
-        auto opened = co_await open(live_);
-        if (opened || is_stopping_) break;
-        co_await failed(live_, opened.error(), nullptr);
-    }
+    co_await open_live();
+    co_await count_parked();
     while (!is_stopping_) {
-        if (is_rebuild_wanted_ && !beside_) {
-            is_rebuild_wanted_ = false;
-            feed fresh{live_.model + ".rebuild", {}, 0};
-            auto erased = co_await events_.erase_model(fresh.model);
-            auto opened = co_await open(fresh);
-            if (erased && opened) beside_ = std::move(fresh);
-        }
-        const auto end = co_await step(live_, std::nullopt);
-        if (beside_) co_await rebuild_some();
-        if (end == step_end::caught_up && !beside_ && !is_rebuild_wanted_) {
-            co_await wake_.wait_for(execution_, options_.poll);
+        const auto is_resting = co_await is_paused();
+        if (is_resting) {
+            co_await rest_paused();
+        } else {
+            co_await advance();
         }
     }
 }
 
+awaitable<void> projection_runner::open_live() {
+    while (!is_stopping_) {
+        auto opened = co_await open(live_);
+        is_open_ = opened.has_value();
+        if (is_open_) co_return;
+        const auto is_foreign = opened.error().code() == errc::foreign_log;
+        if (is_foreign && is_rebuild_wanted_.exchange(false)) {
+            auto cleared = co_await clear(live_.model);
+            if (cleared) continue;
+            opened = cleared.error();
+            is_rebuild_wanted_ = true;
+        }
+        co_await failed(live_, opened.error(), nullptr);
+    }
+}
+
+awaitable<void> projection_runner::advance() {
+    if (is_rebuild_wanted_ && !beside_) co_await begin_rebuild();
+    const auto end = co_await step(live_, std::nullopt);
+    if (beside_) co_await rebuild_some();
+    if (end == step_end::caught_up && !beside_ && !is_rebuild_wanted_) {
+        co_await wake_.wait_for(execution_, options_.poll);
+    }
+}
+
+awaitable<bool> projection_runner::is_paused() {
+    const auto now = execution_.clock().steady();
+    if (!is_control_due_.exchange(false) && now < control_at_) co_return is_paused_;
+    control_at_ = now + options_.poll;
+    std::string name{type_->name()};
+    auto said = co_await controls_.load(std::move(name));
+    // Unknown: it stays as it is. What it does next fails as well, and says so.
+    if (!said) co_return is_paused_;
+    const auto was_paused = std::exchange(is_paused_, said->is_paused);
+    paused_.set(is_paused_ ? 1 : 0);
+    if (is_paused_) {
+        const auto& who = said->who;
+        report("paused", "by " + who.actor + (who.reason.empty() ? "" : ": " + who.reason));
+    } else if (was_paused) {
+        report(beside_ ? "rebuilding" : "running");
+    }
+    if (is_paused_ != was_paused) {
+        log::info(is_paused_ ? "projection paused" : "projection resumed",
+                  {"projection", live_.model}, {"actor", said->who.actor},
+                  {"reason", said->who.reason});
+    }
+    co_return is_paused_;
+}
+
+/// Nothing moves, but how far it falls behind is still told.
+awaitable<void> projection_runner::rest_paused() {
+    auto next = co_await events_.read_all(live_.at.position, 1);
+    if (next) measure(*next);
+    co_await wake_.wait_for(execution_, options_.poll);
+}
+
 awaitable<result<void>> projection_runner::open(feed& into) {
-    auto kept = co_await events_.load_checkpoint(into.model);
+    auto kept = co_await target_.load_checkpoint(into.model);
     if (!kept) co_return kept.error();
     auto status = co_await events_.status();
     if (!status) co_return status.error();
@@ -106,6 +168,13 @@ awaitable<result<void>> projection_runner::open(feed& into) {
                                                kept->incarnation.to_string() +
                                                ", but this is log " + incarnation_.to_string() +
                                                "; rebuild it"};
+    }
+    if (kept->position > status->last_position) {
+        co_return error{errc::foreign_log,
+                        "projection " + into.model + " has seen position " +
+                            std::to_string(kept->position.value()) + ", but the log ends at " +
+                            std::to_string(status->last_position.value()) +
+                            ": it was restored from an older copy; rebuild the projection"};
     }
     into.at = *kept;
     {
@@ -134,7 +203,7 @@ awaitable<projection_runner::step_end> projection_runner::step(feed& into,
         co_await failed(into, page.error(), nullptr);
         co_return step_end::failed;
     }
-    if (!until) measure(*page);
+    if (&into == &live_) measure(*page);
     if (planted::is(planted::bug::checkpoint_is_horizon)) page->seen = page->horizon;
     if (page->seen <= into.at.position) co_return step_end::caught_up;
     std::vector<recorded_event> heard;
@@ -165,18 +234,24 @@ awaitable<result<void>> projection_runner::apply(feed& into,
                                                  position seen, std::size_t& culprit) {
     const checkpoint to{seen, incarnation_};
     std::optional<error> thrown;
-    auto change = [&](read_model& model) {
+    auto change = [&](projection_rows& rows) {
+        type_->prepare(rows);
         for (std::size_t i = 0; i < events.size(); ++i) {
-            auto done = type_->project(model, events[i]);
-            if (done) continue;
             culprit = i;
+            auto done = type_->project(rows, events[i]);
+            if (done) continue;
             thrown = done.error();
             throw std::system_error{make_error_code(errc::user_code_threw)};
         }
+        culprit = events.size();
     };
-    std::function<void(read_model&)> changing = std::ref(change);
-    auto moved = co_await events_.update(into.model, into.at, to, std::move(changing));
-    if (!moved && thrown) co_return *thrown;
+    std::function<void(projection_rows&)> changing = std::ref(change);
+    auto moved = co_await target_.update(into.model, into.at, to, std::move(changing));
+    if (!moved && moved.error().code() == errc::user_code_threw) {
+        co_return thrown ? *thrown : moved.error();
+    }
+    // A storage that failed meanwhile has made the code throw: no event is to blame.
+    if (!moved) culprit = events.size();
     if (!moved) {
         if (moved.error().code() == errc::stale) {
             // Another worker moved the checkpoint: go on from where it is.
@@ -195,87 +270,11 @@ awaitable<result<void>> projection_runner::apply(feed& into,
     co_return moved;
 }
 
-awaitable<void> projection_runner::failed(feed& into, const error& why,
-                                          const recorded_event* culprit) {
-    ++into.failures;
-    errors_.add();
-    std::string reason = why.message();
-    if (culprit != nullptr) {
-        reason = "event " + culprit->message.name + " at position " +
-                 std::to_string(culprit->position.value()) + " (stream " + culprit->stream.text() +
-                 ", version " + std::to_string(culprit->version.value()) + "): " + reason;
-    }
-    log::error("projection failed", {"projection", into.model}, {"reason", reason},
-               {"failures", into.failures});
-    report("retrying", reason);
-    if (culprit != nullptr && options_.on_failure == projection_failure::park &&
-        into.failures >= options_.attempts_max) {
-        auto parked = co_await park(into, *culprit, why);
-        if (parked) co_return;
-    }
-    const backoff_policy policy{options_.retry_first, 2, options_.retry_cap,
-                                backoff_policy::jitter::equal};
-    const auto pause = backoff(policy, into.failures, execution_.random().next());
-    const auto until = execution_.clock().steady() + pause;
-    while (!is_stopping_ && execution_.clock().steady() < until) {
-        co_await wake_.wait_for(execution_, until - execution_.clock().steady());
-    }
-}
-
-/// Parks first, then moves on: a crash in between parks the same document again.
-awaitable<result<void>> projection_runner::park(feed& into, const recorded_event& event,
-                                                const error& why) {
-    const auto beside = into.model + ".parked";
-    auto kept = co_await events_.load_checkpoint(beside);
-    if (!kept) co_return kept.error();
-    const auto position_text = std::to_string(event.position.value());
-    auto change = [&](read_model& model) {
-        document letter;
-        letter.key = std::string(20 - position_text.size(), '0') + position_text;
-        letter.body = event.message.payload;
-        letter.indexes = {{"name", event.message.name},
-                          {"stream", event.stream.text()},
-                          {"reason", why.message().substr(0, 500)}};
-        model.put(std::move(letter));
-    };
-    std::function<void(read_model&)> changing = std::ref(change);
-    const checkpoint to{event.position, incarnation_};
-    auto stored = co_await events_.update(beside, *kept, to, std::move(changing));
-    if (!stored) co_return stored;
-    std::size_t nobody = 0;
-    const std::vector<recorded_event> nothing;
-    auto moved = co_await apply(into, nothing, event.position, nobody);
-    if (!moved) co_return moved;
-    into.failures = 0;
-    const std::scoped_lock lock{status_mutex_};
-    ++status_.parked;
-    co_return moved;
-}
-
-awaitable<void> projection_runner::rebuild_some() {
-    report("rebuilding");
-    for (int i = 0; i < rebuild_steps && beside_->at.position < live_.at.position; ++i) {
-        const auto end = co_await step(*beside_, live_.at.position);
-        if (end == step_end::failed || is_stopping_) co_return;
-    }
-    co_await swap_if_equal();
-}
-
-awaitable<void> projection_runner::swap_if_equal() {
-    if (beside_->at.position != live_.at.position) co_return;
-    auto swapped = co_await events_.swap(live_.model, beside_->model);
-    if (!swapped) {
-        co_await failed(*beside_, swapped.error(), nullptr);
-        co_return;
-    }
-    beside_.reset();
-    report("running");
-    log::info("projection rebuilt", {"projection", live_.model},
-              {"position", live_.at.position.value()});
-}
-
 void projection_runner::measure(const event_page& page) {
-    const auto behind = page.horizon.value() - std::min(page.horizon.value(), page.seen.value());
+    // Positions without an event may stand at the end of the log: nothing is behind there.
+    const auto from = live_.at.position.value();
+    const auto is_behind = !page.events.empty() && page.horizon.value() > from;
+    const auto behind = is_behind ? page.horizon.value() - from : 0;
     double seconds = 0;
     if (!page.events.empty()) {
         const auto age = execution_.clock().now() - page.events.front().recorded_at;
@@ -285,6 +284,7 @@ void projection_runner::measure(const event_page& page) {
     lag_seconds_.set(seconds);
     const std::scoped_lock lock{status_mutex_};
     status_.horizon = page.horizon;
+    status_.lag_events = behind;
     status_.lag_seconds = seconds;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "tidemark/core/error.hpp"
-#include "tidemark/eventstore/read_model.hpp"
+#include "tidemark/eventstore/projection_store.hpp"
 #include "tidemark/eventstore/recorded_event.hpp"
 
 #include <algorithm>
@@ -14,14 +14,20 @@
 namespace tidemark {
 
 /// A projection, type-erased. Stateless, lives as long as the runtime. Exceptions of user code do
-/// not leave it.
+/// not leave it, unless they come out of a database of its own.
 class projection_type {
   public:
     virtual ~projection_type() = default;
     [[nodiscard]] virtual std::string_view name() const = 0;
     /// Categories it hears; others, saga streams among them, are passed over.
     [[nodiscard]] virtual const std::vector<std::string>& sources() const = 0;
-    [[nodiscard]] virtual result<void> project(read_model& model,
+    /// What it writes to: "documents", or the `projection_store::kind` it needs.
+    [[nodiscard]] virtual std::string_view rows_kind() const { return "documents"; }
+    /// Called once per transaction before the first event: makes what is not there yet.
+    virtual void prepare(projection_rows& /*rows*/) const {}
+    /// `rows` is of `rows_kind`. The storage's own exceptions may leave it: the transaction decides
+    /// what they mean.
+    [[nodiscard]] virtual result<void> project(projection_rows& rows,
                                                const recorded_event& event) const = 0;
     /// The same projection for a replay beside the live one, telling nobody (no metrics) what it
     /// does. Null: this one already does nothing but write documents.
@@ -50,20 +56,29 @@ struct projection_options {
     std::uint32_t attempts_max = 5;
     duration retry_first = std::chrono::milliseconds{100};
     duration retry_cap = std::chrono::seconds{30};
-    /// Idle look for events of other processes.
+    /// Idle look for events of other processes, and for what operators said to them.
     duration poll = std::chrono::seconds{1};
+    /// Where it writes; null: documents in the event store. Outlives the runtime.
+    projection_store* into = nullptr;
 };
 
 /// How a projection is doing, for operators.
 struct projection_status {
     std::string name;
-    /// "starting", "running", "rebuilding", "retrying", "stopped".
+    /// "starting", "running", "rebuilding", "retrying", "paused", "stopped".
     std::string state;
     tidemark::position position;
     /// Last position of the log that was seen when it read last.
     tidemark::position horizon;
+    /// Positions between its own and the horizon; 0 if no event stands there.
+    std::uint64_t lag_events = 0;
+    /// Age of the oldest event that it has not seen.
     double lag_seconds = 0;
+    /// Events in "<name>.parked".
     std::uint64_t parked = 0;
+    /// While it is rebuilt: how far the new model is.
+    tidemark::position rebuilt;
+    /// Why it retries, or who paused it and why.
     std::string reason;
 };
 

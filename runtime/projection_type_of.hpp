@@ -5,6 +5,7 @@
 #include "tidemark/runtime/aggregate_type.hpp"
 #include "tidemark/runtime/projection_type.hpp"
 
+#include <concepts>
 #include <exception>
 #include <string>
 #include <utility>
@@ -16,18 +17,41 @@ namespace tidemark {
 /// The machinery's view of a projection `P`.
 template <projection P>
 class projection_type_of final : public projection_type {
+    using rows = rows_of<P>;
+    static constexpr bool writes_documents = std::same_as<rows, read_model>;
+
   public:
     projection_type_of() : sources_{categories(types_of<typename P::sources>{})} {}
 
     [[nodiscard]] std::string_view name() const override { return P::name; }
     [[nodiscard]] const std::vector<std::string>& sources() const override { return sources_; }
 
-    [[nodiscard]] result<void> project(read_model& model,
+    [[nodiscard]] std::string_view rows_kind() const override {
+        if constexpr (writes_documents) {
+            return "documents";
+        } else {
+            return rows::kind;
+        }
+    }
+
+    void prepare([[maybe_unused]] projection_rows& into) const override {
+        if constexpr (requires(rows& fresh) { P::prepare(fresh); }) {
+            if (auto& here = static_cast<rows&>(into); here.is_fresh()) P::prepare(here);
+        }
+    }
+
+    [[nodiscard]] result<void> project(projection_rows& into,
                                        const recorded_event& event) const override {
-        try {
-            return among(types_of<typename P::sources>{}, model, event);
-        } catch (const std::exception& e) {
-            return detail::thrown_error("project", e.what());
+        auto& here = static_cast<rows&>(into);
+        if constexpr (!writes_documents) {
+            // Whether an exception is the code's fault or the server's, the store can tell.
+            return among(types_of<typename P::sources>{}, here, event);
+        } else {
+            try {
+                return among(types_of<typename P::sources>{}, here, event);
+            } catch (const std::exception& e) {
+                return detail::thrown_error("project", e.what());
+            }
         }
     }
 
@@ -38,14 +62,14 @@ class projection_type_of final : public projection_type {
     }
 
     template <class... Sources>
-    static result<void> among(types<Sources...>, read_model& model, const recorded_event& event) {
+    static result<void> among(types<Sources...>, rows& model, const recorded_event& event) {
         result<void> out;
         (from<Sources>(model, event, out) || ...);
         return out;
     }
 
     template <class Source>
-    static bool from(read_model& model, const recorded_event& stored, result<void>& out) {
+    static bool from(rows& model, const recorded_event& stored, result<void>& out) {
         if (stored.stream.category() != Source::category) return false;
         auto decoded = decode_current<typename Source::event, Source>(stored.message.name,
                                                                       stored.message.payload);

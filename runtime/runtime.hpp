@@ -118,6 +118,11 @@ class runtime final : public command_router {
     };
     [[nodiscard]] std::vector<registered_projection> registered_projections() const;
     [[nodiscard]] result<void> rebuild(std::string_view projection);
+    /// Pauses or resumes a projection, here and, within its `poll`, in every process that serves
+    /// this store, until somebody says otherwise; who and why are kept. `not_found` if none of that
+    /// name is registered or kept.
+    [[nodiscard]] awaitable<result<void>> set_paused(std::string projection, bool is_paused,
+                                                     audit_entry who);
     [[nodiscard]] std::vector<relay_status> relays() const;
     struct live_streams {
         std::size_t count = 0;

@@ -6,6 +6,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+
 namespace tidemark {
 
 namespace {
@@ -45,6 +47,28 @@ result<void> runtime::rebuild(std::string_view projection) {
     }
     return error{errc::not_found,
                  "no projection \"" + std::string{projection} + "\" is registered"};
+}
+
+awaitable<result<void>> runtime::set_paused(std::string projection, bool is_paused,
+                                            audit_entry who) {
+    projection_runner* running = nullptr;
+    for (auto& one : projections_) {
+        if (one->name() == projection) running = one.get();
+    }
+    if (running == nullptr) {
+        auto models = co_await events_.list_models();
+        if (!models) co_return models.error();
+        const auto is_kept = std::ranges::any_of(
+            *models, [&](const auto& model) { return model.name == projection; });
+        if (!is_kept) {
+            co_return error{errc::not_found,
+                            "no projection \"" + projection + "\" is registered or kept"};
+        }
+    }
+    projection_controls controls{events_, execution_.clock()};
+    auto done = co_await controls.set(std::move(projection), is_paused, std::move(who));
+    if (done && running != nullptr) running->look_at_control();
+    co_return done;
 }
 
 std::vector<relay_status> runtime::relays() const {

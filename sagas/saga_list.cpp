@@ -60,10 +60,10 @@ class saga_list final : public projection_type {
     [[nodiscard]] std::unique_ptr<projection_type> unobserved() const override {
         return std::make_unique<saga_list>(categories_, nullptr);
     }
-    [[nodiscard]] result<void> project(read_model& model,
+    [[nodiscard]] result<void> project(projection_rows& rows,
                                        const recorded_event& event) const override {
         try {
-            return take(model, event);
+            return take(static_cast<read_model&>(rows), event);
         } catch (const std::exception& e) {  // a document that cannot be read, or the storage
             return error{errc::user_code_threw, "the list of sagas failed at " +
                                                     event.stream.text() + ": " + e.what() +

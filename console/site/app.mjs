@@ -6,7 +6,7 @@ import { close_drawer } from "./lib/drawer.mjs";
 import { fill, h, refresh_moments, write } from "./lib/dom.mjs";
 import { number } from "./lib/format.mjs";
 import { make_hash, parse_hash } from "./lib/router.mjs";
-import { worst_level } from "./lib/levels.mjs";
+import { loop_state, worst_level } from "./lib/levels.mjs";
 import { start_pulse } from "./lib/pulse.mjs";
 import { on_turn, setting, turn } from "./lib/settings.mjs";
 import { lamp } from "./lib/widgets.mjs";
@@ -130,7 +130,7 @@ function show_lamps(lamps) {
 
 const say_states = (list) =>
   list
-    .map((one) => `${one.name ?? one.topic}: ${one.error || one.reason || one.state}`)
+    .map((one) => `${one.name ?? one.topic}: ${loop_state(one)}`)
     .join("\n") || "none registered";
 const worst = (list = []) => (list.some((a) => a.severity === "critical") ? "critical" : "warning");
 

@@ -26,7 +26,7 @@ import {
   stamp,
 } from "./format.mjs";
 import { index_changes, parse_path, path_key } from "./json_path.mjs";
-import { loop_level, worst_level } from "./levels.mjs";
+import { loop_level, loop_state, worst_level } from "./levels.mjs";
 import { make_ring } from "./ring.mjs";
 import { inner_link, make_hash, parse_hash } from "./router.mjs";
 import { points_of, round_top } from "./sparkline.mjs";
@@ -252,7 +252,13 @@ test("levels: stopped is critical, late or failing a warning, the worst one coun
     [{ state: "running" }, "ok"],
     [{ state: "running", lag_seconds: 11 }, "warning"],
     [{ state: "retrying", error: "x" }, "warning"],
+    [{ state: "paused", paused: "by ada" }, "warning"],
     [{ state: "stopped", error: "x" }, "critical"],
+  ]);
+  table(loop_state, [
+    [{ state: "running" }, "running"],
+    [{ state: "retrying", error: "x" }, "x"],
+    [{ state: "paused", paused: "by ada: audit" }, "paused by ada: audit"],
   ]);
   table(worst_level, [
     [[], "idle"],

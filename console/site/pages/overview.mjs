@@ -3,7 +3,7 @@
 import { fill, h, write } from "../lib/dom.mjs";
 import { curl_get } from "../lib/command_line.mjs";
 import { bytes, duration, millis, number, rate } from "../lib/format.mjs";
-import { loop_level } from "../lib/levels.mjs";
+import { loop_level, loop_state } from "../lib/levels.mjs";
 import { inner_link, make_hash, stream_hash } from "../lib/router.mjs";
 import { make_sparkline } from "../lib/sparkline.mjs";
 import { make_table } from "../lib/table.mjs";
@@ -173,8 +173,9 @@ function projections_part() {
       { title: "Lag", class: "num", cell: (row) => duration(row.lag_seconds) },
       {
         title: "State",
-        cell: (row) => lamp(loop_level(row), row.error || row.state),
+        cell: (row) => lamp(loop_level(row), loop_state(row)),
       },
+      { title: "Parked", class: "num", cell: (row) => number(row.parked) },
     ],
     empty: () =>
       empty_note(
