@@ -149,7 +149,7 @@ TEST_CASE("tool: a projection paused without a process is paused when one starts
         CHECK(is(resumed, exit_code::ok));
         wait_for_state(admin, "running");
 
-        http::client client;
+        http::blocking_client client;
         http::outgoing asked;
         asked.url = admin + "/admin/v1/audit";
         const auto audit = boost::json::parse(client.fetch(std::move(asked))->body);
