@@ -134,12 +134,12 @@ TEST_CASE("postgres tables: a lost server is no fault of the code, and the next 
     fixture f;
     REQUIRE(f.update(model, {}, point(5), [](auto& rows) { insert(rows, 1); }));
     const auto lost = f.update(model, point(5), point(6), [&f](auto& rows) {
-        const auto backend = rows.sql().exec("SELECT pg_backend_pid()")[0][0].c_str();
-        CHECK(f.ask("SELECT pg_terminate_backend(" + std::string{backend} + ")") == "t");
+        const std::string backend = rows.sql().exec("SELECT pg_backend_pid()")[0][0].c_str();
+        CHECK(f.ask("SELECT pg_terminate_backend(" + backend + ")") == "t");
         // The session ends a moment later; statements go on until then.
         for (;;) insert(rows, 7);
     });
-    CHECK(lost.error().code() == errc::unavailable);
+    CHECK_MESSAGE(lost.error().code() == errc::unavailable, lost.error().message());
     CHECK(f.sum() == "1");
     REQUIRE(f.update(model, f.at(), point(6), [](auto& rows) { insert(rows, 2); }));
     CHECK(f.sum() == "3");
