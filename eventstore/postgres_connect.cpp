@@ -162,6 +162,8 @@ pg_conn* connect_to(const postgres_target& target, duration at_most) {
     std::unique_ptr<PGconn, decltype(finish)> session{
         PQconnectStartParams(names.data(), values.data(), 0), finish};
     if (!session) throw std::bad_alloc{};
+    // libpq would write what the server remarks to stderr.
+    PQsetNoticeReceiver(session.get(), [](void*, const PGresult*) {}, nullptr);
     // Only so does a refusal name its SQLSTATE.
     PQsetErrorVerbosity(session.get(), PQERRORS_VERBOSE);
     const auto until = real_clock{}.steady() + at_most;

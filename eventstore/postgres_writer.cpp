@@ -79,6 +79,8 @@ struct postgres_writer::attempts {
     int repeats = 0;
     std::uint32_t reconnects = 0;
     bool checks_ids = false;
+    /// An id was stored already, perhaps by an earlier try of ours: the next one tells.
+    bool was_duplicate = false;
     /// It may be stored although nobody said so; only an outcome ends that.
     bool is_unknown = false;
 };
@@ -234,6 +236,11 @@ bool postgres_writer::may_go_on(lane& own, attempts& made, const postgres_failur
     switch (failed.verdict()) {
         case postgres_verdict::duplicate:
             made.checks_ids = made.checks_ids || is_of_ids(failed);
+            // However late it is: "nothing was stored" would be wrong if the id is our own.
+            if (!std::exchange(made.was_duplicate, true)) {
+                ++made.repeats;
+                return true;
+            }
             [[fallthrough]];
         case postgres_verdict::repeat:
             ++made.repeats;

@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Faults aimed at the calls around a commit: the program that appends, or the session of the server
+that commits for it, gets a signal (or the disk an error) right before the k-th call of a kind.
+
+A fault counts as landed only where the trace shows the call at which it came. Held to, over all:
+what was acknowledged is there once and whole; what was not is decided by sending the same ids
+again. A run in which no unknown outcome had been committed, or none had not, proves nothing.
+
+    tests/postgres_kills_test.py PATH-OF-POSTGRES-APPENDS [ROUNDS]"""
+
+import collections
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
+
+from postgres_appends import Appends, Ledger, read_stored, settle  # noqa: E402
+from postgres_cluster import Cluster, Unavailable  # noqa: E402
+
+DATABASE = "kills"
+KILL, END, EIO, DARK = "SIGKILL", "SIGTERM", "EIO", "the whole server"
+# Who, before which call, what. `DARK`: every process of the server is killed while it syncs.
+AIMS = (("program", "sendto", KILL), ("session", "fdatasync", KILL),
+        ("program", "recvfrom", KILL), ("session", "sendto", KILL),
+        ("session", "fdatasync", EIO), ("session", "pwrite64", KILL),
+        ("program", "poll", KILL), ("session", "fdatasync", END),
+        ("session", "recvfrom", KILL), ("session", "fdatasync", DARK),
+        ("session", "pwrite64", END), ("session", "sendto", END))
+IN_FLIGHT = 6
+LAND_SECONDS = 20
+DELAY_MICROSECONDS = 300_000
+WRITER = ("SELECT pid FROM pg_stat_activity WHERE application_name = 'tidemark' "
+          "AND query LIKE 'SELECT%append%' ORDER BY query_start DESC LIMIT 1")
+
+
+def inject(call, what, count):
+    if what == EIO:
+        return f"inject={call}:error=EIO:when={count}"
+    if what == DARK:
+        return f"inject={call}:delay_enter={DELAY_MICROSECONDS}:when={count}"
+    return f"inject={call}:signal={what}:when={count}"
+
+
+class Trace:
+    """strace on a process that runs: lets `what` happen right before its `count`-th `call`."""
+
+    def __init__(self, pid, folder, call, what, count):
+        self.log, self.what = pathlib.Path(folder) / "trace", what
+        self.log.unlink(missing_ok=True)
+        self.said = open(pathlib.Path(folder) / "strace", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            ["strace", "-f", "-ttt", "-y", "-s", "0", "-o", self.log, "-p", str(pid), "-e",
+             f"trace={call}", "-e", inject(call, what, count)],
+            stdin=subprocess.DEVNULL, stdout=self.said, stderr=self.said)
+        until = time.monotonic() + LAND_SECONDS
+        while "attached" not in self._text():
+            assert self.process.poll() is None and time.monotonic() < until, self._text()
+            time.sleep(0.005)
+
+    def _text(self):
+        return pathlib.Path(self.said.name).read_text(encoding="utf-8")
+
+    def landed(self):
+        """(call, file or socket, time) of the call that was hit; nothing before."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        lines = text.splitlines()
+        if self.what == KILL:
+            # A call that its process never came back from.
+            is_dead = "+++ killed by SIGKILL" in text
+            hit = [self._call(one) for one in lines if re.search("= \\?$|<unfinished", one)]
+            return next(filter(None, reversed(hit)), None) if is_dead else None
+        if self.what == END:
+            places = [i for i, one in enumerate(lines) if f"--- {END}" in one]
+            return self._call(lines[places[0] - 1]) if places and places[0] else None
+        mark = "INJECTED" if self.what == EIO else "(DELAYED)|fdatasync\\(.*[^)]$"
+        hit = [one for one in lines if re.search(mark, one)]
+        return self._call(hit[0]) if hit else None
+
+    @staticmethod
+    def _call(line):
+        found = re.match(r"\d+\s+(\d+\.\d+) (\w+)\(\d*<?([^>,)]*)", line)
+        return found and (found[2], found[3], float(found[1]))
+
+    def end(self):
+        """Lets go. strace ends with what it follows; it may not hear of its own end just then."""
+        for ask, seconds in ((lambda: None, 1 if self.what == KILL else 0),
+                             (self.process.terminate, 3), (self.process.kill, 30)):
+            ask()
+            try:
+                self.process.wait(seconds)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self.said.close()
+
+
+def wait_landed(trace, is_gone):
+    until = time.monotonic() + LAND_SECONDS
+    while time.monotonic() < until:
+        landed = trace.landed()
+        if landed or is_gone():
+            return landed or trace.landed()
+        time.sleep(0.005)
+    return None
+
+
+class Rounds:
+    def __init__(self, program, folder, cluster):
+        self.program, self.folder, self.cluster = program, folder, cluster
+        self.ledger, self.run = Ledger(), None
+        self.cutoffs, self.landed = {}, collections.Counter()
+        self.committed, self.aborted = collections.Counter(), collections.Counter()
+
+    def start(self):
+        """A program that has appended before the fault comes."""
+        if self.run is None:
+            self.run = Appends(self.program, self.cluster.url(DATABASE), "writers=1",
+                               f"threads={IN_FLIGHT}").wait_open()
+            if self.ledger.open:
+                self.run.append(sorted(self.ledger.open))
+        self.run.append(self.ledger.draw(2 * IN_FLIGHT))
+        self.ledger.note(self.run)
+
+    def one(self, aim, count):
+        self.start()
+        who, call, what = aim
+        pid = self.run.process.pid if who == "program" else int(self.cluster.sql(WRITER))
+        trace = Trace(pid, self.folder, call, what, count)
+        try:
+            self.run.send(self.ledger.draw(2 * IN_FLIGHT))
+            landed = wait_landed(trace, lambda: self.run.process.poll() is not None)
+            if what == DARK and landed:
+                self.cluster.kill()
+        finally:
+            trace.end()
+        unanswered = self.unanswered()
+        if what == DARK and landed:
+            self.cluster.start()
+        self.live_on(who)
+        if landed:
+            self.landed[aim] += 1
+            at = time.time() if who == "program" else landed[2]
+            self.cutoffs.update({number: (at, aim) for number in unanswered})
+        if self.run is None:
+            self.start()
+
+    def unanswered(self):
+        with self.run.changed:
+            return [number for number, told in self.run.told.items() if not told]
+
+    def live_on(self, who):
+        """A program that lost its server goes on by itself; one that was killed is gone."""
+        numbers = [n for n in range(self.ledger.next - 2 * IN_FLIGHT, self.ledger.next)]
+        is_alive = self.run.wait_told(numbers)
+        self.ledger.note(self.run)
+        if is_alive:
+            assert who != "program", "the program outlived its kill"
+            return
+        self.ledger.open.update(n for n in numbers if n not in self.ledger.acknowledged)
+        self.run.kill()
+        self.run = None
+        until = time.monotonic() + LAND_SECONDS
+        while self.cluster.sql(f"{WRITER.replace('pid', 'count(*)', 1).split(' ORDER')[0]}") != "0":
+            assert time.monotonic() < until, "the session of a program that is gone stays"
+            time.sleep(0.01)
+
+    def judge(self):
+        self.run.end()
+        self.ledger.note(self.run)
+        settle(self.program, self.cluster, DATABASE, self.ledger)
+        found = self.ledger.check(self.cluster, DATABASE)
+        for number, (at, aim) in self.cutoffs.items():
+            stored_at = found[number][5] / 1e6
+            (self.committed if stored_at < at else self.aborted)[aim] += 1
+
+
+def report(rounds, wanted):
+    for aim in AIMS:
+        who, call, what = aim
+        print(f"{who:8} {call:10} {what:16} landed {rounds.landed[aim]:4}  unknown: "
+              f"{rounds.committed[aim]:4} had been committed, {rounds.aborted[aim]:4} had not")
+    print(f"kills: {wanted} rounds, {sum(rounds.landed.values())} landed; "
+          f"{len(rounds.ledger.acknowledged)} appends acknowledged, all there; unknown: "
+          f"{sum(rounds.committed.values())} committed, {sum(rounds.aborted.values())} not; "
+          "0 lost, 0 doubled")
+    assert sum(rounds.landed.values()) * 10 >= wanted * 9, "INCONCLUSIVE: too few faults landed"
+    assert rounds.committed.total() > 0, "INCONCLUSIVE: no unknown outcome had been committed"
+    assert rounds.aborted.total() > 0, "INCONCLUSIVE: every unknown outcome had been committed"
+
+
+def main():
+    program = sys.argv[1]
+    wanted = int(sys.argv[2]) if len(sys.argv) > 2 else len(AIMS)
+    if shutil.which("strace") is None:
+        print("SKIPPED: strace is not installed, nothing can be aimed")
+        return 77
+    try:
+        with tempfile.TemporaryDirectory() as folder, Cluster() as cluster:
+            cluster.sql(f"CREATE DATABASE {DATABASE}")
+            rounds = Rounds(program, folder, cluster)
+            for number in range(wanted):
+                rounds.one(AIMS[number % len(AIMS)], 1 + number // len(AIMS) % 3)
+            rounds.judge()
+    except Unavailable as missing:
+        print(missing)
+        return 77
+    report(rounds, wanted)
+    print("1 passed, 0 failed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
