@@ -58,6 +58,8 @@ class Session(threading.Thread):
         super().__init__(daemon=True)
         self.proxy, self.client = proxy, client
         self.server = socket.create_connection(("127.0.0.1", proxy.server_port))
+        for end in (self.client, self.server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.statements, self.asked, self.appends = {}, set(), False
         self.replies = threading.Thread(target=self._forward_replies, daemon=True)
         self.fault, self.in_fault = None, threading.Event()
