@@ -104,8 +104,9 @@ awaitable<relay_action::any> relay::load() {
     const auto log = co_await log_.status();
     if (!log) co_return failed(log.error());
     incarnation_ = log->incarnation;
+    const checkpoint end{log->last_position, incarnation_};
     pass_on_orders();
-    co_return fsm_.loaded(*stored, incarnation_);
+    co_return fsm_.loaded(*stored, end);
 }
 
 awaitable<relay_action::any> relay::read(position after) {

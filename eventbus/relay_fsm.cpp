@@ -19,14 +19,20 @@ relay_action::any relay_fsm::load() {
     return relay_action::load{};
 }
 
-relay_action::any relay_fsm::loaded(const checkpoint& stored, const message_id& log) {
+relay_action::any relay_fsm::loaded(const checkpoint& stored, const checkpoint& log) {
     stored_ = stored;
     seen_ = stored.position;
-    if (stored.incarnation != log) {
+    if (stored.incarnation != log.incarnation) {
         return park(
             "the checkpoint was taken from log " + stored.incarnation.to_string() +
-            " but this log is " + log.to_string() +
+            " but this log is " + log.incarnation.to_string() +
             "; restore that log, or erase the checkpoint to publish this one from the start");
+    }
+    if (stored.position > log.position) {
+        return park("the checkpoint stands at position " + std::to_string(stored.position.value()) +
+                    " but the log ends at " + std::to_string(log.position.value()) +
+                    ": it was restored from a time before; restore a newer one, or erase the "
+                    "checkpoint to publish this one from the start");
     }
     return read();
 }

@@ -93,7 +93,8 @@ class relay_fsm {
     };
 
     [[nodiscard]] relay_action::any start();
-    [[nodiscard]] relay_action::any loaded(const checkpoint& stored, const message_id& log);
+    /// `log`: the end of the log and which one it is.
+    [[nodiscard]] relay_action::any loaded(const checkpoint& stored, const checkpoint& log);
     /// A load, read or advance failed. `stale`: another relay moved the checkpoint; load it anew.
     /// Not retryable: park.
     [[nodiscard]] relay_action::any failed(const error& why);

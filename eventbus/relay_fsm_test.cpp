@@ -46,7 +46,7 @@ using step = std::function<act::any(relay_fsm&)>;
 
 /// Ways to reach a phase from the start.
 const step start = [](relay_fsm& f) { return f.start(); };
-const step load = [](relay_fsm& f) { return f.loaded(at(10), log_id); };
+const step load = [](relay_fsm& f) { return f.loaded(at(10), at(99)); };
 const step bring = [](relay_fsm& f) {
     return f.arrived({entry(11, "a"), entry(12, "b"), entry(13, "a")}, pos(13));
 };
@@ -70,8 +70,9 @@ step fail(error why) {
     return [why](relay_fsm& f) { return f.failed(why); };
 }
 step load_of(message_id log) {
-    return [log](relay_fsm& f) { return f.loaded({pos(10), log}, log_id); };
+    return [log](relay_fsm& f) { return f.loaded({pos(10), log}, at(99)); };
 }
+const step load_of_earlier = [](relay_fsm& f) { return f.loaded(at(10), at(9)); };
 step page(std::vector<relay_entry> entries, std::uint64_t seen) {
     return [entries, seen](relay_fsm& f) { return f.arrived(entries, pos(seen)); };
 }
@@ -295,6 +296,7 @@ TEST_CASE("relay fsm: a failing store is asked again, a broken one parks") {
          phase::parked,
          act::park{}},
         {"another log parks", {start, load_of(other_log)}, phase::parked, act::park{}},
+        {"a log from a time before parks", {start, load_of_earlier}, phase::parked, act::park{}},
         {"and is looked at again on order",
          {start, load_of(other_log), resume, wait},
          phase::loading,

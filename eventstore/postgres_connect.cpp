@@ -117,7 +117,9 @@ std::string readable(std::string_view message, const std::string& state) {
 
 [[noreturn]] void refuse(PGconn* session) {
     const std::string_view said = PQerrorMessage(session);
-    const auto state = sqlstate_in(said);
+    auto state = sqlstate_in(said);
+    // What libpq itself says of a server that takes no writes.
+    if (state.empty() && said.find("session is read-only") != said.npos) state = "25006";
     throw postgres_failure{state, postgres_moment::connecting, readable(said, state)};
 }
 

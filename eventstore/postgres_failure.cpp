@@ -85,7 +85,8 @@ error postgres_failure::as_error(const std::string& place, purpose of) const {
         case postgres_verdict::unsent:
             return {errc::unavailable, said + "; check that the server runs and can be reached"};
         case postgres_verdict::read_only:
-            return {errc::unavailable, said + "; name the primary in store.url"};
+            return {errc::unavailable,
+                    said + "; name the primary in store.url, or let this server take writes"};
         case postgres_verdict::repeat:
         case postgres_verdict::busy:
             return {errc::unavailable, said + "; try again later"};

@@ -254,8 +254,10 @@ bool postgres_writer::may_go_on(lane& own, attempts& made, const postgres_failur
         case postgres_verdict::read_only:
             own.session.reset();
             return wait_to_reconnect(made);
-        case postgres_verdict::full:
         case postgres_verdict::busy:
+            // No session to be had now. A statement that was given up is the caller's to repeat.
+            return !own.session && wait_to_reconnect(made);
+        case postgres_verdict::full:
         case postgres_verdict::permanent:
             break;
     }

@@ -59,9 +59,10 @@ def free_port():
 
 class Cluster:
     """One server. `start` after `kill` recovers what was there; `remove` ends it for good. With
-    `standby_of` it is a copy that follows that server, and calls itself `standby`."""
+    `standby_of` it is a copy that follows that server, and calls itself `standby`. `wal`: a folder
+    for its write-ahead log, elsewhere."""
 
-    def __init__(self, settings=None, environment=None, standby_of=None):
+    def __init__(self, settings=None, environment=None, standby_of=None, wal=None):
         self.bin, self.user = programs(), server_user()
         self.settings = {**SETTINGS, **(settings or {})}
         self.environment = environment or {}
@@ -72,14 +73,15 @@ class Cluster:
         if standby_of:
             self._copy(standby_of)
         else:
-            self._make()
+            self._make(wal)
 
-    def _make(self):
+    def _make(self, wal):
         secret = self.folder / "password"
         secret.write_text(self.password)
         secret.chmod(0o644)
         self._run("initdb", "-D", self.folder / "cluster", "-U", ROLE, "-A", "scram-sha-256",
-                  "--pwfile", secret, "-E", "UTF8", "--locale=C", "--no-instructions")
+                  "--pwfile", secret, "-E", "UTF8", "--locale=C", "--no-instructions",
+                  *(("-X", wal) if wal else ()))
         secret.unlink()
 
     def _copy(self, primary):
@@ -114,7 +116,7 @@ class Cluster:
                 self.process = subprocess.Popen(
                     [self.bin / "postgres", "-D", self.folder / "cluster", "-p", str(self.port),
                      "-c", f"unix_socket_directories={self.folder}", *options],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._as_user())
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.as_user())
             if self._wait_ready():
                 return self
         raise Unavailable(f"PostgreSQL did not start: {self.log_tail()}")
@@ -143,6 +145,24 @@ class Cluster:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def session(self, script, database="postgres"):
+        """A session of psql that carries out the script and stays open; `end_session` ends it."""
+        process = subprocess.Popen([self.bin / "psql", "-XAtq", self.url(database)], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL)
+        process.stdin.write(script + "\n\\echo done\n")
+        process.stdin.flush()
+        for line in process.stdout:
+            if line == "done\n":
+                return process
+        raise RuntimeError(f"psql ended: {script}")
+
+    @staticmethod
+    def end_session(process):
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(STOP_SECONDS)
+
     def sql(self, statement, database="postgres"):
         """What psql prints for one statement, without decoration."""
         done = subprocess.run([self.bin / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement,
@@ -155,7 +175,7 @@ class Cluster:
         log = self.folder / "log"
         return log.read_text(errors="replace")[-size:] if log.exists() else ""
 
-    def _as_user(self):
+    def as_user(self):
         account = {"cwd": self.folder, "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C",
                                                **self.environment}}
         if self.user:
@@ -164,7 +184,7 @@ class Cluster:
 
     def _run(self, program, *arguments):
         done = subprocess.run([self.bin / program, *arguments], capture_output=True, text=True,
-                              timeout=120, **self._as_user())
+                              timeout=120, **self.as_user())
         if done.returncode != 0:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise Unavailable(f"{program} failed: {done.stderr.strip()}")
