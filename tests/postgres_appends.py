@@ -26,6 +26,9 @@ class Appends:
 
     def _read(self):
         for line in self.process.stdout:
+            if not line.endswith("\n"):
+                # Killed while it said so: not heard.
+                break
             word, _, rest = line.rstrip("\n").partition(" ")
             with self.changed:
                 if word == "open":

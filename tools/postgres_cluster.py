@@ -163,10 +163,10 @@ class Cluster:
         process.stdout.close()
         process.wait(STOP_SECONDS)
 
-    def sql(self, statement, database="postgres"):
+    def sql(self, statement, database="postgres", seconds=60):
         """What psql prints for one statement, without decoration."""
         done = subprocess.run([self.bin / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement,
-                               self.url(database)], capture_output=True, text=True, timeout=60)
+                               self.url(database)], capture_output=True, text=True, timeout=seconds)
         if done.returncode != 0:
             raise RuntimeError(f"{statement}: {done.stderr.strip()}")
         return done.stdout.strip()

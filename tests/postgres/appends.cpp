@@ -114,7 +114,7 @@ class appends {
     static void say(const std::string& line) {
         static std::mutex mutex;
         const std::scoped_lock lock{mutex};
-        std::cout << line << std::endl;
+        std::cout << line + "\n" << std::flush;
     }
 
   private:
