@@ -86,6 +86,11 @@ TEST_CASE("tool: what is wrong with a PostgreSQL store is said, with its remedy 
         {"not migrated", empty.options().url, "tidemark migrate up"},
         {"wrong database", with_database(server, "no_such_database"), "create the database"},
         {"refused login", wrong_password, "check user and password"},
+        {"wrong URL", "postgres://u:wr0ng@[127.0.0.1/d", "write store.url as postgres://"},
+        {"unescaped password", "postgres://u:1/wr0ng@127.0.0.1/d", "%2F"},
+        {"broken escape", "postgres://u:wr0ng%zz@127.0.0.1/d", "percent-encoded"},
+        {"unknown parameter", "postgres://u:wr0ng@127.0.0.1/d?sslmod=x",
+         "write store.url as postgres://"},
         {"no server", "postgres://u:wr0ng@127.0.0.1:1/d", "check that the server runs"},
     };
     for (const auto& [name, url, remedy] : rows) {

@@ -14,6 +14,9 @@
 namespace tidemark {
 namespace {
 
+/// Class F0 is "configuration file error": the nearest there is, and no server says it here.
+constexpr auto unreadable_url = "F0000";
+
 struct free_settings {
     void operator()(PQconninfoOption* settings) const { PQconninfoFree(settings); }
 };
@@ -26,11 +29,31 @@ std::string trimmed(std::string_view text) {
     return std::string{text};
 }
 
-/// Null if libpq cannot read it; then `why` says so.
+/// Whether libpq would take a part of the password for the name of a host or a database.
+bool has_stray_at(std::string_view url) {
+    const auto authority = url.find("://");
+    if (authority == url.npos) return false;
+    const auto path = url.find('/', authority + 3);
+    const auto at = url.find('@', authority);
+    return path != url.npos && at != url.npos && at > path && at < url.find('?', path);
+}
+
+/// What libpq says of a URL without what it quotes from it: that can be the password.
+std::string unquoted(std::string_view said) {
+    constexpr std::string_view harmless = "invalid URI query parameter";
+    if (!said.starts_with(harmless)) said = said.substr(0, said.find(": \""));
+    return trimmed(said);
+}
+
+/// Null if it cannot be read; then `why` says so.
 parsed_url parse(const std::string& url, std::string& why) {
+    if (has_stray_at(url)) {
+        why = "an @ stands behind a /: in user and password write / as %2F and @ as %40";
+        return {};
+    }
     char* said = nullptr;
     parsed_url settings{PQconninfoParse(url.c_str(), &said)};
-    if (said != nullptr) why = trimmed(said);
+    if (said != nullptr) why = unquoted(said);
     PQfreemem(said);
     return settings;
 }
@@ -112,6 +135,7 @@ std::string readable(std::string_view message, const std::string& state) {
     if (const auto at = text.find(":  " + state + ": "); !state.empty() && at != text.npos) {
         text.erase(at + 1, state.size() + 2);
     }
+    std::ranges::replace(text, '\n', ' ');
     return trimmed(text);
 }
 
@@ -133,7 +157,7 @@ std::vector<postgres_target> parse_postgres_url(const postgres_options& options)
     }
     std::string why;
     const auto settings = parse(options.url, why);
-    if (!settings) throw postgres_failure{"08P01", postgres_moment::connecting, why};
+    if (!settings) throw postgres_failure{unreadable_url, postgres_moment::connecting, why};
     postgres_target all;
     for (const auto* one = settings.get(); one->keyword != nullptr; ++one) {
         if (one->val != nullptr && *one->val != '\0') all.settings[one->keyword] = one->val;

@@ -21,6 +21,8 @@ constexpr std::array remedies{
     remedy{"3D000", errc::bad_setting, "create the database, or name another one in store.url"},
     remedy{not_encrypted_state, errc::bad_setting,
            "add sslmode=verify-full to store.url, or set postgres.encryption = optional"},
+    remedy{"F0", errc::bad_setting,
+           "write store.url as postgres://user@host:port/database?name=value"},
     remedy{"42501", errc::bad_setting,
            "grant this user the role tidemark_writer, or use the user that migrated"},
     remedy{"3F000", errc::schema_mismatch, "run: tidemark migrate up"},

@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 from postgres_appends import Appends, Ledger, read_stored  # noqa: E402
 from postgres_cluster import Cluster, Unavailable  # noqa: E402
 from postgres_pooler import Pooler  # noqa: E402
+from postgres_proxy import Proxy  # noqa: E402
 
 DATABASE = "faults"
 SLOTS = 20
@@ -289,6 +290,19 @@ def standby(world):
         run.kill()
 
 
+def old_server(world):
+    """A server that is too old (this one says so of itself) is refused, with what to do."""
+    proxy = Proxy(world.cluster.port, version="14.9")
+    try:
+        run = Appends(world.program, world.url().replace(f":{world.cluster.port}/",
+                                                         f":{proxy.port}/") + "?sslmode=disable")
+        run.wait(lambda: run.refusal, "an old server was served")
+        assert "needs 15 or newer: upgrade the server" in run.refusal, run.refusal
+        run.kill()
+    finally:
+        proxy.close()
+
+
 def pooler(world):
     """Through PgBouncer in transaction mode, also when both lose their sessions."""
     world.cluster.sql(f"ALTER ROLE shop IN DATABASE {DATABASE} "
@@ -309,7 +323,8 @@ def pooler(world):
         world.decide(number)
 
 
-ALWAYS = (slots, statement_timeout, lock_timeout, read_only, disk_full, dump, standby, pooler)
+ALWAYS = (slots, statement_timeout, lock_timeout, read_only, disk_full, dump, standby, pooler,
+          old_server)
 CASES = {case.__name__: case for case in (*ALWAYS, wal_full)}
 
 

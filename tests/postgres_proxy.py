@@ -141,6 +141,8 @@ class Session(threading.Thread):
         try:
             while True:
                 kind, whole = backend.message()
+                if self.proxy.version and b"server_version\0" in whole:
+                    whole = self._pretend(whole)
                 if self.fault is None:
                     self.client.sendall(whole)
                     continue
@@ -151,6 +153,11 @@ class Session(threading.Thread):
         except (Closed, OSError):
             self.in_fault.set()
             self._hang_up(self.client)
+
+    def _pretend(self, whole):
+        """A parameter of the server with the version that it shall seem to have."""
+        body = b"server_version\0" + self.proxy.version.encode() + b"\0"
+        return whole[:1] + struct.pack("!I", len(body) + 4) + body
 
     def _end_fault(self, lost, has_failed):
         """The reply is here in full, so that the server has committed, or refused."""
@@ -164,10 +171,11 @@ class Session(threading.Thread):
 
 class Proxy:
     """Serves until closed. `plan` holds the faults of the next appends, in order; `outcomes` what
-    became of each: (fault, whether the server committed; None: it never heard of it)."""
+    became of each: (fault, whether the server committed; None: it never heard of it). `version`:
+    what the server shall call itself."""
 
-    def __init__(self, server_port, random):
-        self.server_port, self.random = server_port, random
+    def __init__(self, server_port, random=None, version=None):
+        self.server_port, self.random, self.version = server_port, random, version
         self.plan, self.outcomes, self.sessions = queue.Queue(), queue.Queue(), []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
