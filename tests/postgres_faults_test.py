@@ -111,12 +111,15 @@ class World:
     def expect(self, kind, *parts):
         """An append that is told `kind`, with these parts of its message; its number."""
         number, told = self.tell()
+        self.check_told(number, told, kind, *parts)
+        return number
+
+    def check_told(self, number, told, kind, *parts):
         assert told.startswith(kind), f"told {told}"
         for part in (f"127.0.0.1:{self.cluster.port}/{DATABASE}", *parts):
             assert part in told, f"no {part} in: {told}"
         if told.startswith("failed "):
             assert not self.is_stored(number), f"stored, told {told}"
-        return number
 
     def is_stored(self, number):
         return number in read_stored(self.cluster, DATABASE)
@@ -139,11 +142,12 @@ def slots(world):
         gate.stdin.write(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS true;\n\\echo open\n")
         gate.stdin.flush()
         assert gate.stdout.readline() == "open\n"
-        # It may have been sent into a session that was just ended.
-        number = world.expect(("failed unavailable", "unknown"), "53300", "try again later")
+        number, told = world.tell()
     finally:
         for one in held:
             world.cluster.end_session(one)
+    # It may have been sent into a session that was just ended.
+    world.check_told(number, told, ("failed unavailable", "unknown"), "53300", "try again later")
     world.decide(number)
 
 
