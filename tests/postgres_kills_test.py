@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Faults aimed at the calls around a commit: the program that appends, or the session of the server
-that commits for it, gets a signal (or the disk an error) right before the k-th call of a kind.
+"""Faults aimed at the calls around a commit: the program that appends, the session of the server
+that commits for it, or a process of the server beside it gets a signal (or the disk an error) right
+before the k-th call of a kind.
 
 A fault counts as landed only where the trace shows the call at which it came. Held to, over all:
 what was acknowledged is there once and whole; what was not is decided by sending the same ids
@@ -9,6 +10,7 @@ again. A run in which no unknown outcome had been committed, or none had not, pr
     tests/postgres_kills_test.py PATH-OF-POSTGRES-APPENDS [ROUNDS]"""
 
 import collections
+import contextlib
 import os
 import pathlib
 import re
@@ -21,7 +23,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
-from postgres_appends import Appends, Ledger, read_stored, settle  # noqa: E402
+from postgres_appends import Appends, Ledger, settle  # noqa: E402
 from postgres_cluster import Cluster, Unavailable  # noqa: E402
 
 DATABASE = "kills"
@@ -32,12 +34,19 @@ AIMS = (("program", "sendto", KILL), ("session", "fdatasync", KILL),
         ("session", "fdatasync", EIO), ("session", "pwrite64", KILL),
         ("program", "poll", KILL), ("session", "fdatasync", END),
         ("session", "recvfrom", KILL), ("session", "fdatasync", DARK),
-        ("session", "pwrite64", END), ("session", "sendto", END))
+        ("session", "pwrite64", END), ("session", "sendto", END),
+        ("checkpointer", "pwrite64", KILL), ("walwriter", "epoll_wait", KILL))
 IN_FLIGHT = 6
+# Appends that are sent into the fault: more where nothing says that it comes during one.
+SENT = {"checkpointer": 600, "walwriter": 600}
 LAND_SECONDS = 20
+START_SECONDS = 120
 DELAY_MICROSECONDS = 300_000
 WRITER = ("SELECT pid FROM pg_stat_activity WHERE application_name = 'tidemark' "
           "AND query LIKE 'SELECT%append%' ORDER BY query_start DESC LIMIT 1")
+OF_SERVER = "SELECT pid FROM pg_stat_activity WHERE backend_type = "
+PIDS = {"session": WRITER, "checkpointer": f"{OF_SERVER}'checkpointer'",
+        "walwriter": f"{OF_SERVER}'walwriter'"}
 
 
 def inject(call, what, count):
@@ -125,16 +134,25 @@ class Rounds:
                                f"threads={IN_FLIGHT}").wait_open()
             if self.ledger.open:
                 self.run.append(sorted(self.ledger.open))
-        self.run.append(self.ledger.draw(2 * IN_FLIGHT))
-        self.ledger.note(self.run)
+        until = time.monotonic() + START_SECONDS
+        while True:
+            told = self.run.append(self.ledger.draw(2 * IN_FLIGHT))
+            self.ledger.note(self.run)
+            if all(answer.startswith("stored ") for answer in told.values()):
+                return
+            assert time.monotonic() < until, f"nothing is stored any more: {told}"
 
     def one(self, aim, count):
         self.start()
         who, call, what = aim
-        pid = self.run.process.pid if who == "program" else int(self.cluster.sql(WRITER))
+        pid = self.run.process.pid if who == "program" else int(self.ask(PIDS[who]))
         trace = Trace(pid, self.folder, call, what, count)
         try:
-            self.run.send(self.ledger.draw(2 * IN_FLIGHT))
+            numbers = self.ledger.draw(SENT.get(who, 2 * IN_FLIGHT))
+            self.run.send(numbers)
+            if who == "checkpointer":
+                with contextlib.suppress(RuntimeError):
+                    self.cluster.sql("CHECKPOINT")
             landed = wait_landed(trace, lambda: self.run.process.poll() is not None)
             if what == DARK and landed:
                 self.cluster.kill()
@@ -143,7 +161,7 @@ class Rounds:
         unanswered = self.unanswered()
         if what == DARK and landed:
             self.cluster.start()
-        self.live_on(who)
+        self.live_on(numbers)
         if landed:
             self.landed[aim] += 1
             at = time.time() if who == "program" else landed[2]
@@ -155,23 +173,32 @@ class Rounds:
         with self.run.changed:
             return [number for number, told in self.run.told.items() if not told]
 
-    def live_on(self, who):
+    def live_on(self, numbers):
         """A program that lost its server goes on by itself; one that was killed is gone."""
-        numbers = [n for n in range(self.ledger.next - 2 * IN_FLIGHT, self.ledger.next)]
         is_alive = self.run.wait_told(numbers)
         self.ledger.note(self.run)
         if is_alive:
-            assert who != "program", "the program outlived its kill"
             return
         self.ledger.open.update(n for n in numbers if n not in self.ledger.acknowledged)
         self.run.kill()
         self.run = None
         until = time.monotonic() + LAND_SECONDS
-        while self.cluster.sql(f"{WRITER.replace('pid', 'count(*)', 1).split(' ORDER')[0]}") != "0":
+        while self.ask(WRITER.replace("pid", "count(*)", 1).split(" ORDER")[0]) != "0":
             assert time.monotonic() < until, "the session of a program that is gone stays"
             time.sleep(0.01)
 
+    def ask(self, statement):
+        """What the server says, once it has recovered from what was done to it."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return self.cluster.sql(statement)
+            except RuntimeError:
+                assert time.monotonic() < until, f"no recovery: {self.cluster.log_tail()}"
+                time.sleep(0.05)
+
     def judge(self):
+        self.start()
         self.run.end()
         self.ledger.note(self.run)
         settle(self.program, self.cluster, DATABASE, self.ledger)
@@ -184,7 +211,7 @@ class Rounds:
 def report(rounds, wanted):
     for aim in AIMS:
         who, call, what = aim
-        print(f"{who:8} {call:10} {what:16} landed {rounds.landed[aim]:4}  unknown: "
+        print(f"{who:12} {call:10} {what:16} landed {rounds.landed[aim]:4}  unknown: "
               f"{rounds.committed[aim]:4} had been committed, {rounds.aborted[aim]:4} had not")
     print(f"kills: {wanted} rounds, {sum(rounds.landed.values())} landed; "
           f"{len(rounds.ledger.acknowledged)} appends acknowledged, all there; unknown: "
