@@ -20,6 +20,7 @@ class Appends:
         self.process = subprocess.Popen([program, url, *flags], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, bufsize=1)
         self.changed = threading.Condition()
+        self.sent_at, self.told_at = {}, {}
         self.told, self.is_open, self.refusal, self.ended = {}, False, None, None
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -36,12 +37,14 @@ class Appends:
                 elif word == "refused":
                     self.refusal = rest
                 elif word == "sent":
-                    self.told[int(rest)] = None
+                    number, at = map(int, rest.split())
+                    self.told[number], self.sent_at[number] = None, at / 1e6
                 elif word == "end":
                     self.ended = tuple(map(int, rest.split()))
                 else:
-                    number, _, answer = rest.partition(" ")
+                    number, at, answer = rest.split(" ", 2)
                     self.told[int(number)] = f"{word} {answer}"
+                    self.told_at[int(number)] = int(at) / 1e6
                 self.changed.notify_all()
         with self.changed:
             self.changed.notify_all()
@@ -79,6 +82,12 @@ class Appends:
         """Sends them and gives back what each was told."""
         assert self.send(numbers) and self.wait_told(numbers, seconds), "the program is gone"
         return {number: self.told[number] for number in numbers}
+
+    def under_way(self, at):
+        """Which appends had been sent by then and had heard nothing yet."""
+        with self.changed:
+            return [number for number, sent in self.sent_at.items()
+                    if sent < at < self.told_at.get(number, float("inf"))]
 
     def append_again(self, number, seconds=60):
         """Sends one again that was told something already; what it is told now."""

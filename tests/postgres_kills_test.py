@@ -36,6 +36,10 @@ AIMS = (("program", "sendto", KILL), ("session", "fdatasync", KILL),
         ("session", "recvfrom", KILL), ("session", "fdatasync", DARK),
         ("session", "pwrite64", END), ("session", "sendto", END),
         ("checkpointer", "pwrite64", KILL), ("walwriter", "epoll_wait", KILL))
+# Whoever is hit there has committed.
+WINDOW = [("session", "fdatasync", KILL), ("session", "fdatasync", EIO),
+          ("session", "fdatasync", DARK), ("session", "sendto", KILL)]
+WINDOW_LANDED = 3
 IN_FLIGHT = 6
 # Appends that are sent into the fault: more where nothing says that it comes during one.
 SENT = {"checkpointer": 600, "walwriter": 600}
@@ -158,20 +162,17 @@ class Rounds:
                 self.cluster.kill()
         finally:
             trace.end()
-        unanswered = self.unanswered()
         if what == DARK and landed:
             self.cluster.start()
+        run = self.run
         self.live_on(numbers)
         if landed:
             self.landed[aim] += 1
-            at = time.time() if who == "program" else landed[2]
-            self.cutoffs.update({number: (at, aim) for number in unanswered})
+            # What a program that is gone has sent can still be stored; its session is gone too now.
+            by = time.time() if who == "program" else landed[2]
+            self.cutoffs.update({number: (by, aim) for number in run.under_way(landed[2])})
         if self.run is None:
             self.start()
-
-    def unanswered(self):
-        with self.run.changed:
-            return [number for number, told in self.run.told.items() if not told]
 
     def live_on(self, numbers):
         """A program that lost its server goes on by itself; one that was killed is gone."""
@@ -219,6 +220,9 @@ def report(rounds, wanted):
           "0 lost, 0 doubled")
     assert sum(rounds.landed.values()) * 10 >= wanted * 9, "INCONCLUSIVE: too few faults landed"
     assert rounds.committed.total() > 0, "INCONCLUSIVE: no unknown outcome had been committed"
+    for aim in WINDOW:
+        is_enough = rounds.landed[aim] < WINDOW_LANDED or rounds.committed[aim] > 0
+        assert is_enough, f"INCONCLUSIVE: {aim} never came after a commit"
     assert rounds.aborted.total() > 0, "INCONCLUSIVE: every unknown outcome had been committed"
 
 

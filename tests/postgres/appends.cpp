@@ -6,13 +6,15 @@
 ///
 /// Standard input: numbers, one a line. A number always means the same request, ids included, so
 /// sending it again is what a caller does after an unknown outcome. Standard output, each line
-/// written at once: `open`, `sent N`, then `stored N VERSION POSITION`, `unknown N TEXT` or
-/// `failed N CODE TEXT`; in the end `end COMMITS REPEATS`. Exit code 3: the store cannot be opened.
+/// written at once: `open`, `sent N AT`, then `stored N AT VERSION POSITION`, `unknown N AT TEXT`
+/// or `failed N AT CODE TEXT`, AT in microseconds since 1970; in the end `end COMMITS REPEATS`.
+/// Exit code 3: the store cannot be opened.
 
 #include "tidemark/eventstore/postgres_event_store.hpp"
 #include "tidemark/eventstore/run.hpp"
 #include "tidemark/tests/postgres/flags.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -123,10 +125,16 @@ class appends {
             const auto text = std::to_string(*number);
             auto batch = std::make_shared<const std::vector<append_request>>(
                 std::vector<append_request>{request_of(*number)});
-            say("sent " + text);
+            say("sent " + text + " " + now());
             const auto told = run(store_->append(std::move(batch)));
-            say(words_for(text, told.at(0)));
+            const auto at = now();
+            say(words_for(text + " " + at, told.at(0)));
         }
+    }
+
+    static std::string now() {
+        const auto at = std::chrono::system_clock::now().time_since_epoch();
+        return std::to_string(std::chrono::floor<std::chrono::microseconds>(at).count());
     }
 
     static std::string stored(const std::string& number, version last, position at) {
