@@ -77,9 +77,9 @@ struct world {
 TEST_CASE("restored log: a projection that is ahead of it stands still, says so, can be rebuilt") {
     world w{position{7}, false};
     const auto why = w.reason();
-    CHECK(why.find("sums.v1 stands at position 7") != std::string::npos);
+    CHECK(why.find("sums.v1 has seen position 7") != std::string::npos);
     CHECK(why.find("but the log ends at") != std::string::npos);
-    CHECK(why.find("rebuild it") != std::string::npos);
+    CHECK(why.find("rebuild the projection") != std::string::npos);
     CHECK(w.sum() == "100");
     w.rebuild();
     CHECK(w.sum() == "5");
