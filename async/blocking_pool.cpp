@@ -23,7 +23,7 @@ void blocking_pool::stop() {
     }
 }
 
-std::optional<error> blocking_pool::enqueue(std::function<void()> work) {
+std::optional<error> blocking_pool::start(std::function<void()> work) {
     {
         const std::scoped_lock lock{mutex_};
         if (stopping_) {

@@ -40,7 +40,7 @@ class blocking_pool {
     template <class F>
     [[nodiscard]] awaitable<result_of_t<std::invoke_result_t<F&>>> run(F fn) {
         auto j = std::make_shared<job<F>>(std::move(fn));
-        const auto refused = enqueue([j] { j->execute(); });
+        const auto refused = start([j] { j->execute(); });
         if (refused) co_return *refused;
         co_await j->done.wait();
         // Taken out, so that the thread, which may let go of the job last, has no part in it.
@@ -51,6 +51,10 @@ class blocking_pool {
             co_return std::move(*j->value);
         }
     }
+
+    /// Has `work` run later; nobody waits for it, and it must not throw. The refusals are those of
+    /// `run`.
+    [[nodiscard]] std::optional<error> start(std::function<void()> work);
 
     /// Takes no more jobs, runs the queued ones and joins the threads. Idempotent.
     void stop();
@@ -79,7 +83,6 @@ class blocking_pool {
         }
     };
 
-    [[nodiscard]] std::optional<error> enqueue(std::function<void()> work);
     void serve();
 
     const blocking_options options_;

@@ -117,6 +117,15 @@ std::vector<bus_message> contract_bus::leftovers(event_bus::consumer& from) {
     return driven(*this, gather(on(), from, 1, 100, 20ms));
 }
 
+void contract_bus::settle(const std::vector<event_bus::consumer*>& members) {
+    const auto is_in = [](const auto* each) { return each->assigned() > 0; };
+    for (auto round = 0; round < 1'000; ++round) {
+        if (std::all_of(members.begin(), members.end(), is_in)) return;
+        for (auto* each : members) REQUIRE(leftovers(*each).empty());
+    }
+    FAIL("the members of a group were not given their partitions");
+}
+
 result<std::vector<bus_message>> contract_bus::poll(event_bus::consumer& from, std::size_t limit) {
     return driven(*this, with_timeout(on(), from.poll(limit), 20s));
 }
@@ -132,6 +141,7 @@ const std::vector<contract_bus_backend>& contract_buses() {
     static const std::vector<contract_bus_backend> all{
         {"memory, threads", [] { return std::make_unique<threaded_memory_bus>(); }},
         {"memory, simulation", [] { return std::make_unique<simulated_memory_bus>(); }},
+        {"kafka, mock brokers", [] { return make_mock_kafka_bus(); }},
     };
     return all;
 }

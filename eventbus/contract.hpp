@@ -17,10 +17,15 @@ class contract_bus {
     [[nodiscard]] virtual event_bus& bus() = 0;
     [[nodiscard]] virtual execution& on() = 0;
     virtual void create_topic(const std::string& name, std::size_t partitions) = 0;
+    /// Makes sure that a topic of this name is not there, where asking for one would create it.
+    virtual void forbid_topic(const std::string& /*name*/) {}
     /// Blocks until `work` has ended; throws what it throws.
     virtual void drive(awaitable<void> work) = 0;
     /// One byte more than a message may have, key and headers included.
     [[nodiscard]] virtual std::size_t too_large() const = 0;
+
+    /// Polls these members of one group until each has partitions; they must find no messages.
+    void settle(const std::vector<event_bus::consumer*>& members);
 
     // Calls that block until the bus has answered.
     std::vector<delivery_report> publish(std::vector<bus_message> batch);
@@ -44,6 +49,9 @@ struct contract_bus_backend {
 
 /// Every bus that must keep the contract. A backend joins by standing in this list.
 [[nodiscard]] const std::vector<contract_bus_backend>& contract_buses();
+
+/// The bus on librdkafka's own brokers, which run inside the process.
+[[nodiscard]] std::unique_ptr<contract_bus> make_mock_kafka_bus();
 
 /// Runs `test` on a fresh bus of each backend and names the backend in failures.
 void for_each_bus(const std::function<void(contract_bus&)>& test);

@@ -4,6 +4,7 @@
 #include "tidemark/core/error.hpp"
 #include "tidemark/eventstore/recorded_event.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -67,6 +68,8 @@ class event_bus {
         /// after a crash or a rebalance.
         [[nodiscard]] virtual awaitable<result<void>> commit() = 0;
         virtual void close() = 0;
+        /// Partitions it reads now; 0 until the group has dealt them out.
+        [[nodiscard]] virtual std::size_t assigned() const = 0;
     };
     [[nodiscard]] virtual std::unique_ptr<consumer> subscribe(std::string topic,
                                                               std::string group) = 0;

@@ -190,6 +190,11 @@ class memory_event_bus::member final : public consumer {
         g.deal();
     }
 
+    std::size_t assigned() const override {
+        const std::scoped_lock lock{bus_->mutex};
+        return seat_.reading.size();
+    }
+
   private:
     /// Enters the group once the topic exists.
     void join() {

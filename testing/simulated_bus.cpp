@@ -79,6 +79,9 @@ class simulated_bus::member final : public consumer {
         leave();
         wake_.notify();
     }
+    std::size_t assigned() const override {
+        return !is_closed_ && group_.members.front() == this ? 1 : 0;
+    }
     void wake() { wake_.notify(); }
 
   private:

@@ -1,0 +1,254 @@
+#include "tidemark/eventbus/kafka_consumer.hpp"
+
+#include "tidemark/core/assert.hpp"
+#include "tidemark/observability/log.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace tidemark::kafka {
+namespace {
+
+const log::source kafka_log{"kafka"};
+
+struct message_closer {
+    void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
+};
+struct event_closer {
+    void operator()(rd_kafka_event_t* told) const { rd_kafka_event_destroy(told); }
+};
+
+void called(rd_kafka_t*, void* opaque) { (*static_cast<std::function<void()>*>(opaque))(); }
+
+bus_message as_message(const rd_kafka_message_t& from, const std::string& topic) {
+    bus_message out;
+    out.topic = topic;
+    if (from.key != nullptr) out.key.assign(static_cast<const char*>(from.key), from.key_len);
+    if (from.payload != nullptr) {
+        out.payload.assign(static_cast<const char*>(from.payload), from.len);
+    }
+    rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(&from, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return out;
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    for (std::size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+         ++i) {
+        const auto* const text = static_cast<const char*>(value);
+        out.headers.push_back({name, text != nullptr ? std::string{text, size} : std::string{}});
+    }
+    return out;
+}
+
+}  // namespace
+
+std::shared_ptr<member> member::join(const kafka_options& options, std::string topic,
+                                     std::string group) {
+    settings wanted{options};
+    wanted.set("group.id", group);
+    if (!options.member_id.empty()) wanted.set("group.instance.id", options.member_id);
+    wanted.set("enable.auto.commit", "false");
+    wanted.set("enable.auto.offset.store", "false");
+    // A lost offset repeats what is kept, which consumers notice by the versions; it never skips.
+    wanted.set("auto.offset.reset", "earliest");
+    wanted.set("check.crcs", "true");
+    wanted.set("partition.assignment.strategy", options.assignment);
+    wanted.set("session.timeout.ms", options.session_timeout);
+    wanted.set("heartbeat.interval.ms", options.session_timeout / 5);
+    wanted.set("max.poll.interval.ms",
+               std::max(options.poll_interval_max, options.session_timeout));
+    wanted.set("queued.max.messages.kbytes",
+               std::max<std::size_t>(options.bytes_fetched_max / 1024, 64));
+    wanted.set("queued.min.messages", std::size_t{1'000});
+    wanted.set("fetch.wait.max.ms", std::size_t{100});
+    std::shared_ptr<member> made{new member{std::move(topic), std::move(group)}};
+    made->handle_ = wanted.make(RD_KAFKA_CONSUMER, *made);
+    auto* const handle = made->handle_.get();
+    rd_kafka_poll_set_consumer(handle);
+    made->wake_up_ = made->wake_.notifier();
+    made->answer_ = made->answered_.notifier();
+    made->queue_.reset(rd_kafka_queue_get_consumer(handle));
+    made->answers_.reset(rd_kafka_queue_new(handle));
+    rd_kafka_queue_cb_event_enable(made->queue_.get(), called, &made->wake_up_);
+    rd_kafka_queue_cb_event_enable(made->answers_.get(), called, &made->answer_);
+    const parts_ptr wished{rd_kafka_topic_partition_list_new(1)};
+    rd_kafka_topic_partition_list_add(wished.get(), made->topic_.c_str(), RD_KAFKA_PARTITION_UA);
+    if (const auto code = rd_kafka_subscribe(handle, wished.get());
+        code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        made->failure_ = as_error(code, "subscribing to \"" + made->topic_ + "\"");
+    }
+    return made;
+}
+
+member::~member() { TIDEMARK_ASSERT(!handle_, "a Kafka consumer is closed before it goes"); }
+
+awaitable<result<std::vector<bus_message>>> member::poll(std::size_t limit) {
+    const auto kept = shared_from_this();
+    for (;;) {
+        auto batch = take(limit);
+        if (!batch || !batch->empty() || limit == 0 || is_over_) co_return batch;
+        co_await wake_.wait();
+    }
+}
+
+result<std::vector<bus_message>> member::take(std::size_t limit) {
+    std::vector<bus_message> batch;
+    const std::scoped_lock held{mutex_};
+    if (is_over_ || !handle_) return batch;
+    while (batch.size() < limit && !failure_) {
+        const std::unique_ptr<rd_kafka_message_t, message_closer> next{
+            rd_kafka_consumer_poll(handle_.get(), 0)};
+        if (!next) break;
+        if (next->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            failure_ = judge_failure(*next);
+            continue;
+        }
+        batch.push_back(as_message(*next, topic_));
+        polled_[next->partition] = next->offset + 1;
+        has_work_ = true;
+    }
+    // Told once, after what came before it.
+    if (batch.empty() && failure_) return *std::exchange(failure_, std::nullopt);
+    return batch;
+}
+
+/// Nothing for what librdkafka mends by itself.
+std::optional<error> member::judge_failure(const rd_kafka_message_t& told) {
+    const auto code = told.err;
+    const auto doing = "reading \"" + topic_ + "\" as group \"" + group_ + "\"";
+    switch (code) {
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+            return std::nullopt;
+        case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
+            // Its partitions have gone to others; the next poll joins again.
+            has_lost_work_ = has_lost_work_ || has_work_;
+            has_work_ = false;
+            polled_.clear();
+            kafka_log.warn("a consumer was too slow and lost its partitions", {"topic", topic_},
+                           {"group", group_});
+            return std::nullopt;
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+            return error{errc::not_found, "topic \"" + topic_ +
+                                              "\" does not exist on the brokers; create it at "
+                                              "start, or name another"};
+        default:
+            return as_error(code, doing, rd_kafka_message_errstr(&told));
+    }
+}
+
+void member::failed(rd_kafka_resp_err_t code, std::string_view reason) {
+    kafka_log.debug("brokers", {"topic", topic_}, {"code", rd_kafka_err2name(code)},
+                    {"reason", reason});
+    if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
+        failure_ = as_error(code, "reading \"" + topic_ + "\"", reason);
+    }
+}
+
+void member::rebalanced(bool is_assigned, rd_kafka_topic_partition_list_t& parts) {
+    const auto is_cooperative =
+        std::string_view{rd_kafka_rebalance_protocol(handle_.get())} == "COOPERATIVE";
+    if (!is_assigned) {
+        has_lost_work_ = has_lost_work_ || has_work_;
+        has_work_ = false;
+        polled_.clear();
+    }
+    if (is_cooperative) {
+        rd_kafka_error_t* const failure =
+            is_assigned ? rd_kafka_incremental_assign(handle_.get(), &parts)
+                        : rd_kafka_incremental_unassign(handle_.get(), &parts);
+        if (failure != nullptr) rd_kafka_error_destroy(failure);
+    } else {
+        rd_kafka_assign(handle_.get(), is_assigned ? &parts : nullptr);
+    }
+    const auto count = static_cast<std::size_t>(parts.cnt);
+    const auto before = assigned_.load();
+    assigned_ = is_assigned ? before + count : before - std::min(before, count);
+    kafka_log.info(is_assigned ? "partitions assigned" : "partitions revoked", {"topic", topic_},
+                   {"group", group_}, {"count", count});
+}
+
+awaitable<result<void>> member::commit(execution& on, duration within) {
+    const auto kept = shared_from_this();
+    auto begun = begin_commit();
+    if (!begun) co_return begun;
+    const auto until = on.clock().steady() + within;
+    for (;;) {
+        auto told = committed();
+        if (told) co_return *told;
+        const auto left = until - on.clock().steady();
+        if (left <= duration{0}) break;
+        co_await answered_.wait_for(on, left);
+    }
+    co_return error{errc::unavailable, "committing offsets of group \"" + group_ + "\" on \"" +
+                                           topic_ + "\": no answer; commit again"};
+}
+
+/// A success that begins nothing has nothing to wait for: see `committed`.
+result<void> member::begin_commit() {
+    const std::scoped_lock held{mutex_};
+    if (is_over_ || !handle_) {
+        return error{errc::shutting_down, "this consumer of \"" + topic_ + "\" is closed"};
+    }
+    if (std::exchange(has_lost_work_, false)) {
+        return error{errc::stale, "group \"" + group_ + "\" of \"" + topic_ +
+                                      "\" was rebalanced; what was polled before comes again"};
+    }
+    has_work_ = false;
+    if (polled_.empty()) return {};
+    const parts_ptr parts{rd_kafka_topic_partition_list_new(static_cast<int>(polled_.size()))};
+    for (const auto& [partition, offset] : polled_) {
+        rd_kafka_topic_partition_list_add(parts.get(), topic_.c_str(), partition)->offset = offset;
+    }
+    const auto code =
+        rd_kafka_commit_queue(handle_.get(), parts.get(), answers_.get(), nullptr, nullptr);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        ++commits_under_way_;
+        return {};
+    }
+    return as_error(code, "committing offsets of group \"" + group_ + "\"");
+}
+
+std::optional<result<void>> member::committed() {
+    const std::scoped_lock held{mutex_};
+    if (commits_under_way_ == 0) return result<void>{};
+    if (!answers_) return error{errc::shutting_down, "this consumer is closed"};
+    std::optional<result<void>> told;
+    while (commits_under_way_ > 0) {
+        const std::unique_ptr<rd_kafka_event_t, event_closer> next{
+            rd_kafka_queue_poll(answers_.get(), 0)};
+        if (!next) break;
+        // An answer to an earlier commit that nobody waited for says nothing about this one.
+        if (--commits_under_way_ > 0) continue;
+        const auto code = rd_kafka_event_error(next.get());
+        told = result<void>{};
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR__NO_OFFSET) {
+            told = as_error(code, "committing offsets of group \"" + group_ + "\"");
+        }
+    }
+    return told;
+}
+
+void member::leave() {
+    is_over_ = true;
+    wake_.notify();
+    answered_.notify();
+}
+
+void member::close() {
+    const std::scoped_lock held{mutex_};
+    if (!handle_) return;
+    rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
+    rd_kafka_queue_cb_event_enable(answers_.get(), nullptr, nullptr);
+    rd_kafka_consumer_close(handle_.get());
+    queue_.reset();
+    answers_.reset();
+    handle_.reset();
+}
+
+}  // namespace tidemark::kafka

@@ -1,0 +1,74 @@
+#pragma once
+
+#include "tidemark/async/event.hpp"
+#include "tidemark/async/executor.hpp"
+#include "tidemark/eventbus/kafka_handle.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tidemark::kafka {
+
+/// A member of a group as librdkafka has it. Partitions come and go within `poll` only, so that
+/// whoever polls has ended what it polled before. Shared by its consumer, the polls under way and
+/// whoever closes it; `close` before the last owner lets go.
+class member final : public listener, public std::enable_shared_from_this<member> {
+  public:
+    /// Joins the group. Throws `std::invalid_argument` for settings that librdkafka refuses.
+    static std::shared_ptr<member> join(const kafka_options& options, std::string topic,
+                                        std::string group);
+    ~member() override;
+
+    [[nodiscard]] awaitable<result<std::vector<bus_message>>> poll(std::size_t limit);
+    [[nodiscard]] awaitable<result<void>> commit(execution& on, duration within);
+    /// Polls end, later ones are empty.
+    void leave();
+    /// Leaves the group and gives everything back. Blocks; after `leave`.
+    void close();
+    /// Partitions it reads now.
+    [[nodiscard]] std::size_t assigned() const { return assigned_; }
+
+    void failed(rd_kafka_resp_err_t code, std::string_view reason) override;
+    void rebalanced(bool is_assigned, rd_kafka_topic_partition_list_t& parts) override;
+
+  private:
+    member(std::string topic, std::string group)
+        : topic_{std::move(topic)}, group_{std::move(group)} {}
+
+    [[nodiscard]] result<std::vector<bus_message>> take(std::size_t limit);
+    [[nodiscard]] std::optional<error> judge_failure(const rd_kafka_message_t& told);
+    [[nodiscard]] result<void> begin_commit();
+    [[nodiscard]] std::optional<result<void>> committed();
+
+    const std::string topic_;
+    const std::string group_;
+    /// Its own, because a notifier may come after the consumer is gone.
+    event wake_;
+    event answered_;
+    /// Held while the handle is used: for moments only, except by `close`.
+    std::mutex mutex_;
+    handle_ptr handle_;
+    queue_ptr queue_;
+    queue_ptr answers_;
+    std::function<void()> wake_up_;
+    std::function<void()> answer_;
+    /// Partition → the offset behind the last message polled.
+    std::map<std::int32_t, std::int64_t> polled_;
+    std::size_t commits_under_way_ = 0;
+    bool has_work_ = false;
+    /// Partitions were taken away with work that was not committed.
+    bool has_lost_work_ = false;
+    std::optional<error> failure_;
+    std::atomic<bool> is_over_ = false;
+    std::atomic<std::size_t> assigned_ = 0;
+};
+
+}  // namespace tidemark::kafka

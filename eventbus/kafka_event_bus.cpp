@@ -1,0 +1,208 @@
+#include "tidemark/eventbus/kafka_event_bus.hpp"
+
+#include "tidemark/async/blocking_pool.hpp"
+#include "tidemark/eventbus/kafka_consumer.hpp"
+#include "tidemark/eventbus/kafka_producer.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+namespace tidemark {
+namespace {
+
+/// One asks for topics, one closes what is let go.
+constexpr blocking_options helpers{.threads = 2, .queue_max = 1'024};
+/// News of room may have gone to another publication.
+constexpr duration room_pause = std::chrono::milliseconds{50};
+
+std::size_t size_of(const bus_message& message) {
+    auto size = message.key.size() + message.payload.size();
+    for (const auto& each : message.headers) size += each.name.size() + each.value.size();
+    return size;
+}
+
+}  // namespace
+
+struct kafka_event_bus::state {
+    state(execution& in, executor to, kafka_options given)
+        : world{in},
+          on{std::move(to)},
+          options{std::move(given)},
+          blocking{helpers},
+          current{kafka::producer::make(options, on)} {}
+
+    execution& world;
+    const executor on;
+    const kafka_options options;
+    blocking_pool blocking;
+    mutable std::mutex mutex;
+    std::shared_ptr<kafka::producer> current;
+    std::uint64_t replaced = 0;
+    /// Topics that were seen; bounded by what the process publishes to.
+    std::set<std::string, std::less<>> known;
+
+    /// The producer to use now; a broken one is replaced.
+    std::shared_ptr<kafka::producer> producer() {
+        const std::scoped_lock lock{mutex};
+        if (!current->is_dead()) return current;
+        auto broken = std::exchange(current, kafka::producer::make(options, on));
+        ++replaced;
+        close_later(broken);
+        return current;
+    }
+
+    template <class Handle>
+    void close_later(std::shared_ptr<Handle> what) {
+        const auto refused = blocking.start([what] { what->close(); });
+        if (refused) what->close();
+    }
+
+    bool is_known(const std::string& topic) const {
+        const std::scoped_lock lock{mutex};
+        return known.contains(topic);
+    }
+
+    /// Whether the topic can be written to; asked once for each.
+    awaitable<result<void>> find(std::string topic) {
+        if (is_known(topic)) co_return result<void>{};
+        auto asked = [with = producer(), topic, within = options.ask_timeout] {
+            return with->count_partitions(topic, within);
+        };
+        auto found = co_await blocking.run(std::move(asked));
+        if (!found) {
+            auto why = found.error();
+            if (why.code() != errc::not_found) co_return why;
+            co_return error{errc::not_found, "topic \"" + topic + "\" does not exist on " +
+                                                 options.brokers + "; create it at start"};
+        }
+        const std::scoped_lock lock{mutex};
+        known.insert(topic);
+        co_return result<void>{};
+    }
+};
+
+class kafka_event_bus::reader final : public consumer {
+  public:
+    reader(std::shared_ptr<state> bus, std::shared_ptr<kafka::member> member)
+        : bus_{std::move(bus)}, member_{std::move(member)} {}
+    reader(const reader&) = delete;
+    reader& operator=(const reader&) = delete;
+    ~reader() override { close(); }
+
+    awaitable<result<std::vector<bus_message>>> poll(std::size_t limit) override {
+        return member_->poll(limit);
+    }
+    awaitable<result<void>> commit() override {
+        return member_->commit(bus_->world, bus_->options.ask_timeout);
+    }
+    void close() override {
+        if (std::exchange(is_closed_, true)) return;
+        member_->leave();
+        bus_->close_later(member_);
+    }
+    std::size_t assigned() const override { return member_->assigned(); }
+
+  private:
+    std::shared_ptr<state> bus_;
+    std::shared_ptr<kafka::member> member_;
+    bool is_closed_ = false;
+};
+
+kafka_event_bus::kafka_event_bus(execution& world, executor on, kafka_options options)
+    : state_{std::make_shared<state>(world, std::move(on), std::move(options))} {}
+
+kafka_event_bus::~kafka_event_bus() {
+    const auto last = [this] {
+        const std::scoped_lock lock{state_->mutex};
+        return state_->current;
+    }();
+    last->close();
+    state_->blocking.stop();
+}
+
+awaitable<std::vector<delivery_report>> kafka_event_bus::publish(std::vector<bus_message> batch) {
+    const auto kept = state_;
+    auto work = std::make_shared<kafka::publication>(batch.size());
+    std::map<std::string, delivery_report> unusable;
+    for (const auto& message : batch) {
+        if (kept->is_known(message.topic) || unusable.contains(message.topic)) continue;
+        auto found = co_await kept->find(message.topic);
+        if (found) continue;
+        const auto fate =
+            found.error().is_retryable() ? delivery::not_persisted : delivery::refused;
+        unusable.emplace(message.topic, delivery_report{fate, found.error().message()});
+    }
+    const auto with = kept->producer();
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        const auto& message = batch[i];
+        if (const auto bad = unusable.find(message.topic); bad != unusable.end()) {
+            work->report(i, bad->second);
+            continue;
+        }
+        if (const auto size = size_of(message); size > kept->options.message_bytes_max) {
+            work->report(i, {delivery::refused,
+                             "message of " + std::to_string(size) + " bytes for topic \"" +
+                                 message.topic + "\" exceeds message_bytes_max (" +
+                                 std::to_string(kept->options.message_bytes_max) + ")"});
+            continue;
+        }
+        // Librdkafka bounds how long a message can wait, so there will be room or a refusal.
+        while (with->send(message, work, i) == kafka::producer::taken::full) {
+            co_await work->news.wait_for(kept->world, room_pause);
+        }
+    }
+    while (work->left.load() != 0) co_await work->news.wait();
+    co_return std::move(work->reports);
+}
+
+std::unique_ptr<event_bus::consumer> kafka_event_bus::subscribe(std::string topic,
+                                                                std::string group) {
+    auto joined = kafka::member::join(state_->options, std::move(topic), std::move(group));
+    return std::make_unique<reader>(state_, std::move(joined));
+}
+
+event_bus::bus_status kafka_event_bus::status() const {
+    const auto with = [this] {
+        const std::scoped_lock lock{state_->mutex};
+        return state_->current;
+    }();
+    auto reason = with->trouble();
+    return {.kind = "kafka",
+            .location = state_->options.brokers,
+            .connected = reason.empty(),
+            .reason = std::move(reason)};
+}
+
+awaitable<result<void>> kafka_event_bus::ensure_topic(std::string name, kafka_topic_shape shape) {
+    const auto kept = state_;
+    auto job = [with = kept->producer(), name, shape,
+                within = kept->options.ask_timeout]() -> result<void> {
+        auto found = with->count_partitions(name, within);
+        if (found) {
+            if (*found == shape.partitions) return {};
+            return error{errc::schema_mismatch,
+                         "topic \"" + name + "\" has " + std::to_string(*found) +
+                             " partitions where bus.partitions says " +
+                             std::to_string(shape.partitions) +
+                             "; a key would change its partition and lose its order: set "
+                             "bus.partitions, or name another topic"};
+        }
+        if (found.error().code() != errc::not_found) return found.error();
+        return with->create_topic(name, shape.partitions, shape.replication, within);
+    };
+    auto made = co_await kept->blocking.run(std::move(job));
+    if (!made) co_return made.error();
+    const std::scoped_lock lock{kept->mutex};
+    kept->known.insert(std::move(name));
+    co_return result<void>{};
+}
+
+std::uint64_t kafka_event_bus::producers_replaced() const {
+    const std::scoped_lock lock{state_->mutex};
+    return state_->replaced;
+}
+
+}  // namespace tidemark

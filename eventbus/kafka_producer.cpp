@@ -1,0 +1,262 @@
+#include "tidemark/eventbus/kafka_producer.hpp"
+
+#include "tidemark/core/assert.hpp"
+#include "tidemark/observability/log.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark::kafka {
+namespace {
+
+const log::source kafka_log{"kafka"};
+
+/// How often librdkafka tells how its brokers do.
+constexpr duration measured_every = std::chrono::seconds{5};
+constexpr int close_milliseconds = 2'000;
+/// What the protocol adds to a message at most, headers' framing included.
+constexpr std::size_t framing_bytes = 65'536;
+
+/// Travels through librdkafka with a message.
+struct slot {
+    std::shared_ptr<publication> of;
+    std::size_t index;
+};
+
+/// The message in librdkafka's form; what it points to lives as long as the message.
+std::vector<rd_kafka_vu_t> arguments(const bus_message& message, rd_kafka_headers_t* headers,
+                                     slot* on_the_way) {
+    std::vector<rd_kafka_vu_t> out(6);
+    out[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    out[0].u.cstr = message.topic.c_str();
+    out[1].vtype = RD_KAFKA_VTYPE_KEY;
+    // Without a key any partition will do.
+    out[1].u.mem = {message.key.empty() ? nullptr : const_cast<char*>(message.key.data()),
+                    message.key.size()};
+    out[2].vtype = RD_KAFKA_VTYPE_VALUE;
+    out[2].u.mem = {const_cast<char*>(message.payload.data()), message.payload.size()};
+    out[3].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    out[3].u.i = RD_KAFKA_MSG_F_COPY;
+    out[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    out[4].u.ptr = on_the_way;
+    out[5].vtype = RD_KAFKA_VTYPE_HEADERS;
+    out[5].u.headers = headers;
+    return out;
+}
+
+rd_kafka_headers_t* headers_of(const bus_message& message) {
+    auto* const out = rd_kafka_headers_new(message.headers.size());
+    for (const auto& [name, value] : message.headers) {
+        rd_kafka_header_add(out, name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                            static_cast<ssize_t>(value.size()));
+    }
+    return out;
+}
+
+struct topic_closer {
+    void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
+};
+struct metadata_closer {
+    void operator()(const rd_kafka_metadata_t* told) const { rd_kafka_metadata_destroy(told); }
+};
+struct error_closer {
+    void operator()(rd_kafka_error_t* failure) const { rd_kafka_error_destroy(failure); }
+};
+struct new_topic_closer {
+    void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
+};
+struct event_closer {
+    void operator()(rd_kafka_event_t* told) const { rd_kafka_event_destroy(told); }
+};
+
+int milliseconds(duration span) {
+    return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(span).count());
+}
+
+}  // namespace
+
+/// Hears that there is something to poll, on a thread of librdkafka's.
+struct producer::ear {
+    std::weak_ptr<producer> of;
+    executor on;
+
+    static void called(rd_kafka_t*, void* opaque) {
+        const auto& self = *static_cast<ear*>(opaque);
+        const auto there = self.of.lock();
+        if (!there || there->is_attending_.exchange(true)) return;
+        boost::asio::post(self.on, [there] { there->attend(); });
+    }
+};
+
+void publication::report(std::size_t index, delivery_report told) {
+    reports[index] = std::move(told);
+    left.fetch_sub(1);
+    news.notify();
+}
+
+std::shared_ptr<producer> producer::make(const kafka_options& options, executor on) {
+    settings wanted{options};
+    wanted.set("enable.idempotence", "true");
+    wanted.set("acks", "all");
+    wanted.set("partitioner", "murmur2_random");
+    wanted.set("compression.type", options.compression);
+    wanted.set("linger.ms", options.linger);
+    wanted.set("message.timeout.ms", options.delivery_timeout);
+    wanted.set("request.timeout.ms",
+               std::min<duration>(options.delivery_timeout / 3, std::chrono::seconds{10}));
+    wanted.set("message.max.bytes", options.message_bytes_max + framing_bytes);
+    wanted.set("queue.buffering.max.messages", options.messages_queued_max);
+    wanted.set("queue.buffering.max.kbytes",
+               std::max<std::size_t>(options.bytes_queued_max / 1024, 1024));
+    wanted.set("statistics.interval.ms", measured_every);
+    std::shared_ptr<producer> made{new producer{std::move(on)}};
+    made->handle_ = wanted.make(RD_KAFKA_PRODUCER, *made);
+    made->queue_.reset(rd_kafka_queue_get_main(made->handle_.get()));
+    made->ear_ = std::make_unique<ear>(ear{made, made->on_});
+    rd_kafka_queue_cb_event_enable(made->queue_.get(), ear::called, made->ear_.get());
+    return made;
+}
+
+producer::producer(executor on) : on_{std::move(on)} {}
+
+producer::~producer() { TIDEMARK_ASSERT(!handle_, "a Kafka producer is closed before it goes"); }
+
+producer::taken producer::send(const bus_message& message, const std::shared_ptr<publication>& of,
+                               std::size_t index) {
+    const std::shared_lock held{use_};
+    if (!handle_) {
+        of->report(index, {delivery::not_persisted, "the producer is closed"});
+        return taken::refused;
+    }
+    auto on_the_way = std::make_unique<slot>(slot{of, index});
+    auto* const headers = headers_of(message);
+    const auto given = arguments(message, headers, on_the_way.get());
+    const std::unique_ptr<rd_kafka_error_t, error_closer> failure{
+        rd_kafka_produceva(handle_.get(), given.data(), given.size())};
+    if (!failure) {
+        (void)on_the_way.release();  // comes back with its report
+        return taken::yes;
+    }
+    rd_kafka_headers_destroy(headers);
+    const auto code = rd_kafka_error_code(failure.get());
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return taken::full;
+    if (code == RD_KAFKA_RESP_ERR__FATAL) is_dead_ = true;
+    of->report(index, judge(code, RD_KAFKA_MSG_STATUS_NOT_PERSISTED, message.topic, is_dead_));
+    return taken::refused;
+}
+
+void producer::attend() {
+    is_attending_ = false;
+    const std::shared_lock held{use_};
+    if (!handle_) return;
+    while (rd_kafka_poll(handle_.get(), 0) > 0) {
+    }
+    if (is_dead_) fall_silent();
+}
+
+/// What a dead producer holds comes back at once instead of after its time.
+void producer::fall_silent() {
+    if (std::exchange(has_given_up_, true)) return;
+    rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+void producer::delivered(const rd_kafka_message_t& message, void* returned) {
+    const std::unique_ptr<slot> back{static_cast<slot*>(returned)};
+    const auto* const name = message.rkt != nullptr ? rd_kafka_topic_name(message.rkt) : "";
+    const auto status = rd_kafka_message_status(&message);
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) set_trouble({});
+    back->of->report(back->index, judge(message.err, status, name, is_dead_));
+}
+
+void producer::failed(rd_kafka_resp_err_t code, std::string_view reason) {
+    if (code == RD_KAFKA_RESP_ERR__FATAL) {
+        is_dead_ = true;
+        kafka_log.warn("the producer is broken and is made anew", {"reason", reason});
+        return;
+    }
+    kafka_log.debug("brokers", {"code", rd_kafka_err2name(code)}, {"reason", reason});
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+        code == RD_KAFKA_RESP_ERR__SSL || code == RD_KAFKA_RESP_ERR__RESOLVE) {
+        set_trouble(std::string{rd_kafka_err2str(code)} + ": " + std::string{reason});
+    }
+}
+
+/// https://github.com/confluentinc/librdkafka/blob/v2.0.2/STATISTICS.md: brokers.*.state
+void producer::measured(std::string_view json) {
+    if (json.find("\"state\":\"UP\"") != std::string_view::npos) set_trouble({});
+}
+
+void producer::set_trouble(std::string reason) {
+    const std::scoped_lock lock{trouble_mutex_};
+    trouble_ = std::move(reason);
+}
+
+std::string producer::trouble() const {
+    const std::scoped_lock lock{trouble_mutex_};
+    return trouble_;
+}
+
+result<std::size_t> producer::count_partitions(const std::string& topic, duration within) {
+    const std::shared_lock held{use_};
+    if (!handle_) return error{errc::shutting_down, "the producer is closed"};
+    const auto doing = "asking for topic \"" + topic + "\"";
+    const std::unique_ptr<rd_kafka_topic_t, topic_closer> named{
+        rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr)};
+    if (!named) return as_error(rd_kafka_last_error(), doing);
+    const rd_kafka_metadata_t* told = nullptr;
+    const auto code = rd_kafka_metadata(handle_.get(), 0, named.get(), &told, milliseconds(within));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return as_error(code, doing, trouble());
+    const std::unique_ptr<const rd_kafka_metadata_t, metadata_closer> kept{told};
+    if (told->topic_cnt != 1) return error{errc::not_found, doing + ": no answer about it"};
+    const auto& found = told->topics[0];
+    if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return as_error(found.err, doing);
+    return static_cast<std::size_t>(found.partition_cnt);
+}
+
+result<void> producer::create_topic(const std::string& topic, std::size_t partitions,
+                                    std::size_t replication, duration within) {
+    const std::shared_lock held{use_};
+    if (!handle_) return error{errc::shutting_down, "the producer is closed"};
+    const auto doing = "creating topic \"" + topic + "\"";
+    char why[512];
+    const std::unique_ptr<rd_kafka_NewTopic_t, new_topic_closer> wanted{rd_kafka_NewTopic_new(
+        topic.c_str(), static_cast<int>(partitions),
+        replication == 0 ? -1 : static_cast<int>(replication), why, sizeof why)};
+    if (!wanted) return error{errc::invalid_argument, doing + ": " + why};
+    const queue_ptr answers{rd_kafka_queue_new(handle_.get())};
+    rd_kafka_NewTopic_t* all[] = {wanted.get()};
+    rd_kafka_CreateTopics(handle_.get(), all, 1, nullptr, answers.get());
+    const std::unique_ptr<rd_kafka_event_t, event_closer> told{
+        rd_kafka_queue_poll(answers.get(), milliseconds(within))};
+    if (!told) return error{errc::timed_out, doing + ": no answer; " + trouble()};
+    if (const auto code = rd_kafka_event_error(told.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return as_error(code, doing, rd_kafka_event_error_string(told.get()));
+    }
+    std::size_t count = 0;
+    const auto* const made = rd_kafka_event_CreateTopics_result(told.get());
+    const auto* const* const each = rd_kafka_CreateTopics_result_topics(made, &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto code = rd_kafka_topic_result_error(each[i]);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+            continue;
+        }
+        const auto* const text = rd_kafka_topic_result_error_string(each[i]);
+        return as_error(code, doing, text != nullptr ? text : "");
+    }
+    return {};
+}
+
+void producer::close() {
+    const std::unique_lock held{use_};
+    if (!handle_) return;
+    rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
+    rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_flush(handle_.get(), close_milliseconds);
+    queue_.reset();
+    handle_.reset();
+}
+
+}  // namespace tidemark::kafka

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "tidemark/async/event.hpp"
+#include "tidemark/eventbus/kafka_handle.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+namespace tidemark::kafka {
+
+/// One call of `publish`: its reports as they come in. Shared with the slots of its messages.
+struct publication {
+    explicit publication(std::size_t count) : reports(count), left{count} {}
+    /// Each index is written once, before `left` is counted down.
+    std::vector<delivery_report> reports;
+    std::atomic<std::size_t> left;
+    /// Something was reported: look at `left`, or whether there is room again.
+    event news;
+
+    void report(std::size_t index, delivery_report told);
+};
+
+/// A producer as librdkafka has it, idempotent. Its callbacks run on `on`, whenever there is
+/// something to hear; no thread waits for it. Thread-safe. `close` before the last owner lets go.
+class producer final : public listener, public std::enable_shared_from_this<producer> {
+  public:
+    enum class taken : std::uint8_t { yes, full, refused };
+
+    /// Throws `std::invalid_argument` for settings that librdkafka refuses.
+    static std::shared_ptr<producer> make(const kafka_options& options, executor on);
+    ~producer() override;
+
+    /// Takes message `index` of a publication, which is reported later; or it is full (try again
+    /// after news), or the message is refused and has been reported.
+    [[nodiscard]] taken send(const bus_message& message, const std::shared_ptr<publication>& of,
+                             std::size_t index);
+    /// Whether the topic is there, and with how many partitions. Blocks.
+    [[nodiscard]] result<std::size_t> count_partitions(const std::string& topic, duration within);
+    /// Makes the topic; one that is there is a success. Blocks.
+    [[nodiscard]] result<void> create_topic(const std::string& topic, std::size_t partitions,
+                                            std::size_t replication, duration within);
+    /// Broken for good: what it holds is reported `fatal`, and another one is needed.
+    [[nodiscard]] bool is_dead() const { return is_dead_; }
+    /// Why the brokers cannot be reached; empty if they can.
+    [[nodiscard]] std::string trouble() const;
+    /// Gives up what has no report yet. Blocks; nothing can be sent afterwards.
+    void close();
+
+    void delivered(const rd_kafka_message_t& message, void* slot) override;
+    void failed(rd_kafka_resp_err_t code, std::string_view reason) override;
+    void measured(std::string_view json) override;
+
+  private:
+    struct ear;
+
+    explicit producer(executor on);
+    void attend();
+    void fall_silent();
+    void set_trouble(std::string reason);
+
+    const executor on_;
+    handle_ptr handle_;
+    queue_ptr queue_;
+    /// What librdkafka's threads call; outlives the handle, holds this weakly.
+    std::unique_ptr<ear> ear_;
+    /// Shared by users of the handle, exclusive for `close`.
+    std::shared_mutex use_;
+    std::atomic<bool> is_attending_ = false;
+    std::atomic<bool> is_dead_ = false;
+    bool has_given_up_ = false;
+    mutable std::mutex trouble_mutex_;
+    std::string trouble_;
+};
+
+}  // namespace tidemark::kafka
