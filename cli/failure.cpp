@@ -30,6 +30,8 @@ constexpr code_text codes[] = {
      "The verb needs a running process: start one with dev or run, or name it with --url."},
     {"CLI-009", "A listener could not be opened: the port is taken or the address is not ours."},
     {"CLI-010", "A dependency of the verb failed; what it said is in the message."},
+    {"CLI-011",
+     "The bus cannot be used as it is set: a kafka.* setting is wrong, or it would be unsafe."},
 };
 
 std::string text_of(const failure::text& said, std::string_view program) {

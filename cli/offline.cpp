@@ -4,6 +4,7 @@
 #include "tidemark/cli/connection.hpp"
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/open_store.hpp"
+#include "tidemark/eventbus/memory_event_bus.hpp"
 #include "tidemark/http/target.hpp"
 #include "tidemark/sagas/saga_list.hpp"
 
@@ -24,8 +25,7 @@ class offline_connection final : public connection {
           events_{
               open_store(world_, values,
                          wanted == access::change ? store_mode::serving : store_mode::read_only)},
-          bus_{open_bus()},
-          runtime_{world_, *events_, *bus_} {
+          runtime_{world_, *events_, bus_} {
         if (what.wire) what.wire(runtime_, values);
         project_sagas(runtime_);
         add_admin_routes(routes_, {.app = runtime_,
@@ -65,7 +65,8 @@ class offline_connection final : public connection {
     const settings& values_;
     io world_;
     std::unique_ptr<storage> events_;
-    std::unique_ptr<memory_event_bus> bus_;
+    /// Nothing is relayed by a verb.
+    memory_event_bus bus_;
     runtime runtime_;
     http::router routes_;
 };

@@ -1,10 +1,16 @@
 #include "tidemark/cli/open_store.hpp"
 
 #include "tidemark/cli/failure.hpp"
+#include "tidemark/eventbus/kafka_event_bus.hpp"
+#include "tidemark/eventbus/memory_event_bus.hpp"
 #include "tidemark/eventstore/memory_event_store.hpp"
 #include "tidemark/eventstore/postgres_event_store.hpp"
 #include "tidemark/eventstore/sqlite_event_store.hpp"
 #include "tidemark/runtime/config.hpp"
+#include "tidemark/runtime/config_kafka.hpp"
+
+#include <stdexcept>
+#include <utility>
 
 namespace tidemark::cli {
 
@@ -84,6 +90,28 @@ std::unique_ptr<storage> open_store(execution& world, const settings& values, st
     return std::make_unique<memory_storage>(world.clock());
 }
 
-std::unique_ptr<memory_event_bus> open_bus() { return std::make_unique<memory_event_bus>(); }
+std::unique_ptr<event_bus> open_bus(execution& world, const settings& values,
+                                    bool allows_plaintext) {
+    if (!values.text("bus.url").starts_with("kafka:")) return std::make_unique<memory_event_bus>();
+    auto options = kafka_settings(values);
+    const auto& security = values.at("kafka.security");
+    if (!allows_plaintext && options.security == "plaintext" && !is_loopback(options)) {
+        throw failure{
+            exit_code::usage,
+            {"CLI-011",
+             "the brokers " + options.brokers +
+                 " are on other machines, and kafka.security is plaintext",
+             "bus.url, " + values.at("bus.url").source + "; kafka.security, " + security.source,
+             "set kafka.security to ssl or sasl_ssl"}};
+    }
+    try {
+        return std::make_unique<kafka_event_bus>(world, world.shard(world.shard_count() - 1),
+                                                 std::move(options));
+    } catch (const std::invalid_argument& refused) {
+        throw failure{exit_code::usage,
+                      {"CLI-011", refused.what(), "bus.url, " + values.at("bus.url").source,
+                       "correct the kafka.* setting that the message names"}};
+    }
+}
 
 }  // namespace tidemark::cli

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "tidemark/async/executor.hpp"
-#include "tidemark/eventbus/memory_event_bus.hpp"
+#include "tidemark/eventbus/event_bus.hpp"
 #include "tidemark/eventstore/postgres_options.hpp"
 #include "tidemark/eventstore/storage.hpp"
 #include "tidemark/runtime/settings.hpp"
@@ -43,8 +43,11 @@ enum class store_mode : std::uint8_t {
 /// The store as what it is, for what only this backend tells; null if it is another.
 [[nodiscard]] postgres_storage* as_postgres(storage& events);
 
-/// The bus that `bus.url` names: "memory:" is all there is.
-[[nodiscard]] std::unique_ptr<memory_event_bus> open_bus();
+/// The bus that `bus.url` names; nobody has to be there yet. Throws `failure` (CLI-011) for
+/// settings that it cannot work with, and unless `allows_plaintext` for brokers on other machines
+/// that are spoken to in plaintext. `world` outlives the bus.
+[[nodiscard]] std::unique_ptr<event_bus> open_bus(execution& world, const settings& values,
+                                                  bool allows_plaintext);
 
 /// The path of a "sqlite:" URL; "" for any other.
 [[nodiscard]] std::string sqlite_path(const settings& values);

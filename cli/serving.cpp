@@ -74,6 +74,18 @@ awaitable<result<void>> ask_store(storage& events) {
     co_return result<void>{};
 }
 
+/// Commands are accepted without it: what it misses is relayed later.
+awaitable<result<void>> ask_bus(const runtime& app, const event_bus& bus) {
+    const auto status = bus.status();
+    if (!status.connected) co_return error{errc::unavailable, status.reason};
+    for (const auto& relay : app.relays()) {
+        if (relay.failures != 0 || relay.phase == relay_fsm::phase::parked) {
+            co_return error{errc::unavailable, "relay of \"" + relay.topic + "\": " + relay.reason};
+        }
+    }
+    co_return result<void>{};
+}
+
 awaitable<result<void>> ask_projections(const runtime& app) {
     for (const auto& p : app.projections()) {
         if (p.state == "stopped" || p.state == "retrying") {
@@ -110,14 +122,12 @@ serving::serving(const app& what, const settings& values, serve_mode mode)
       events_{open_store(
           world_, values,
           mode == serve_mode::production ? store_mode::production : store_mode::serving)},
-      bus_{open_bus()},
+      bus_{open_bus(world_, values, mode == serve_mode::development)},
       runtime_{world_, *events_, *bus_, with_drain(config_.runtime), &registry_},
       meter_{runtime_.metrics()},
       health_{world_, admin_shard()} {
     if (what_.wire) what_.wire(runtime_, values_);
     project_sagas(runtime_);
-    // Topics are created, not guessed: those that a relay of this process writes to.
-    for (const auto& relay : runtime_.relays()) bus_->create_topic(relay.topic);
     http::router routes;
     if (what_.add_routes) what_.add_routes(routes, runtime_, values_);
     api_ = std::make_unique<http::server>(world_, api_shard(), std::move(routes), api_options());
@@ -171,6 +181,8 @@ http::server_options serving::api_options() {
 
 void serving::add_checks() {
     health_.add({.name = "store", .ask = [this] { return ask_store(*events_); }});
+    health_.add(
+        {.name = "bus", .ask = [this] { return ask_bus(runtime_, *bus_); }, .is_critical = false});
     health_.add({.name = "projections",
                  .ask = [this] { return ask_projections(runtime_); },
                  .is_critical = false});

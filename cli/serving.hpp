@@ -4,7 +4,7 @@
 #include "tidemark/async/gate.hpp"
 #include "tidemark/async/io.hpp"
 #include "tidemark/cli/session.hpp"
-#include "tidemark/eventbus/memory_event_bus.hpp"
+#include "tidemark/eventbus/event_bus.hpp"
 #include "tidemark/http/admin_server.hpp"
 #include "tidemark/http/server.hpp"
 #include "tidemark/observability/catalog.hpp"
@@ -98,7 +98,7 @@ class serving {
     std::vector<metrics::registration> observed_;
     io world_;
     std::unique_ptr<storage> events_;
-    std::unique_ptr<memory_event_bus> bus_;
+    std::unique_ptr<event_bus> bus_;
     tidemark::runtime runtime_;
     request_meter meter_;
     http::health health_;

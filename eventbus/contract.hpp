@@ -52,6 +52,8 @@ struct contract_bus_backend {
 
 /// The bus on librdkafka's own brokers, which run inside the process.
 [[nodiscard]] std::unique_ptr<contract_bus> make_mock_kafka_bus();
+/// The bus on the brokers that TIDEMARK_TEST_KAFKA names, with topics of its own.
+[[nodiscard]] std::unique_ptr<contract_bus> make_real_kafka_bus(const std::string& brokers);
 
 /// Runs `test` on a fresh bus of each backend and names the backend in failures.
 void for_each_bus(const std::function<void(contract_bus&)>& test);

@@ -57,6 +57,15 @@ class event_bus {
     [[nodiscard]] virtual awaitable<std::vector<delivery_report>> publish(
         std::vector<bus_message> batch) = 0;
 
+    /// The process ends: what is being published is decided at once, be it as not or possibly
+    /// persisted.
+    virtual void hurry() {}
+
+    /// Makes the topic as this bus is configured, or checks the one that is there:
+    /// `schema_mismatch` if it has other partitions (a key would change its), `unavailable` if
+    /// nobody answers.
+    [[nodiscard]] virtual awaitable<result<void>> ensure_topic(std::string name) = 0;
+
     /// A member of a consumer group. Messages of one key arrive in order on one member.
     class consumer {
       public:

@@ -63,7 +63,10 @@ std::shared_ptr<member> member::join(const kafka_options& options, std::string t
                std::max<std::size_t>(options.bytes_fetched_max / 1024, 64));
     wanted.set("queued.min.messages", std::size_t{1'000});
     wanted.set("fetch.wait.max.ms", std::size_t{100});
-    std::shared_ptr<member> made{new member{std::move(topic), std::move(group)}};
+    // How soon a topic that was unknown at first is noticed.
+    wanted.set("topic.metadata.refresh.interval.ms", options.topic_patience / 2);
+    std::shared_ptr<member> made{
+        new member{std::move(topic), std::move(group), options.topic_patience}};
     made->handle_ = wanted.make(RD_KAFKA_CONSUMER, *made);
     auto* const handle = made->handle_.get();
     rd_kafka_poll_set_consumer(handle);
@@ -84,13 +87,26 @@ std::shared_ptr<member> member::join(const kafka_options& options, std::string t
 
 member::~member() { TIDEMARK_ASSERT(!handle_, "a Kafka consumer is closed before it goes"); }
 
-awaitable<result<std::vector<bus_message>>> member::poll(std::size_t limit) {
+awaitable<result<std::vector<bus_message>>> member::poll(execution& on, std::size_t limit) {
     const auto kept = shared_from_this();
     for (;;) {
         auto batch = take(limit);
         if (!batch || !batch->empty() || limit == 0 || is_over_) co_return batch;
-        co_await wake_.wait();
+        if (!misses_topic()) {
+            co_await wake_.wait();
+            continue;
+        }
+        const auto has_news = co_await wake_.wait_for(on, topic_patience_);
+        if (has_news) continue;
+        co_return error{errc::not_found, "topic \"" + topic_ +
+                                             "\" does not exist on the brokers; create it at "
+                                             "start, or name another"};
     }
+}
+
+bool member::misses_topic() {
+    const std::scoped_lock held{mutex_};
+    return misses_topic_ && assigned_ == 0;
 }
 
 result<std::vector<bus_message>> member::take(std::size_t limit) {
@@ -134,9 +150,8 @@ std::optional<error> member::judge_failure(const rd_kafka_message_t& told) {
             return std::nullopt;
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-            return error{errc::not_found, "topic \"" + topic_ +
-                                              "\" does not exist on the brokers; create it at "
-                                              "start, or name another"};
+            misses_topic_ = true;
+            return std::nullopt;
         default:
             return as_error(code, doing, rd_kafka_message_errstr(&told));
     }

@@ -27,7 +27,8 @@ class member final : public listener, public std::enable_shared_from_this<member
                                         std::string group);
     ~member() override;
 
-    [[nodiscard]] awaitable<result<std::vector<bus_message>>> poll(std::size_t limit);
+    [[nodiscard]] awaitable<result<std::vector<bus_message>>> poll(execution& on,
+                                                                   std::size_t limit);
     [[nodiscard]] awaitable<result<void>> commit(execution& on, duration within);
     /// Polls end, later ones are empty.
     void leave();
@@ -40,9 +41,10 @@ class member final : public listener, public std::enable_shared_from_this<member
     void rebalanced(bool is_assigned, rd_kafka_topic_partition_list_t& parts) override;
 
   private:
-    member(std::string topic, std::string group)
-        : topic_{std::move(topic)}, group_{std::move(group)} {}
+    member(std::string topic, std::string group, duration topic_patience)
+        : topic_{std::move(topic)}, group_{std::move(group)}, topic_patience_{topic_patience} {}
 
+    [[nodiscard]] bool misses_topic();
     [[nodiscard]] result<std::vector<bus_message>> take(std::size_t limit);
     [[nodiscard]] std::optional<error> judge_failure(const rd_kafka_message_t& told);
     [[nodiscard]] result<void> begin_commit();
@@ -50,6 +52,7 @@ class member final : public listener, public std::enable_shared_from_this<member
 
     const std::string topic_;
     const std::string group_;
+    const duration topic_patience_;
     /// Its own, because a notifier may come after the consumer is gone.
     event wake_;
     event answered_;
@@ -67,6 +70,8 @@ class member final : public listener, public std::enable_shared_from_this<member
     /// Partitions were taken away with work that was not committed.
     bool has_lost_work_ = false;
     std::optional<error> failure_;
+    /// The topic is unknown to a broker: a failure, if it stays so.
+    bool misses_topic_ = false;
     std::atomic<bool> is_over_ = false;
     std::atomic<std::size_t> assigned_ = 0;
 };

@@ -1,18 +1,25 @@
+#include "tidemark/async/clock.hpp"
 #include "tidemark/async/io.hpp"
 #include "tidemark/async/run.hpp"
 #include "tidemark/eventbus/contract.hpp"
 #include "tidemark/eventbus/kafka_event_bus.hpp"
 #include "tidemark/eventbus/kafka_mock.hpp"
 
+#include <doctest/doctest.h>
+
+#include <utility>
+
 namespace tidemark::testing {
 namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::size_t largest = 1'000;
+
 kafka_options reached_at(std::string brokers) {
     kafka_options out;
     out.brokers = std::move(brokers);
-    out.message_bytes_max = 1'000;
+    out.message_bytes_max = largest;
     out.session_timeout = 6s;
     return out;
 }
@@ -26,7 +33,7 @@ class mock_kafka_bus final : public contract_bus {
     }
     void forbid_topic(const std::string& name) override { brokers_.forbid_topic(name); }
     void drive(awaitable<void> work) override { run(io_, std::move(work)); }
-    std::size_t too_large() const override { return 1001; }
+    std::size_t too_large() const override { return largest + 1; }
 
   private:
     kafka_mock brokers_{3};
@@ -34,8 +41,86 @@ class mock_kafka_bus final : public contract_bus {
     kafka_event_bus bus_{io_, io_.shard(0), reached_at(brokers_.brokers())};
 };
 
+/// Gives topics and groups names of their own, because all tests share the brokers.
+class renaming_bus final : public event_bus {
+  public:
+    renaming_bus(event_bus& behind, std::string suffix)
+        : behind_{behind}, suffix_{std::move(suffix)} {}
+
+    awaitable<std::vector<delivery_report>> publish(std::vector<bus_message> batch) override {
+        for (auto& each : batch) each.topic += suffix_;
+        return behind_.publish(std::move(batch));
+    }
+    std::unique_ptr<consumer> subscribe(std::string topic, std::string group) override {
+        auto inner = behind_.subscribe(topic + suffix_, group + suffix_);
+        return std::make_unique<reader>(std::move(inner), std::move(topic));
+    }
+    bus_status status() const override { return behind_.status(); }
+    awaitable<result<void>> ensure_topic(std::string name) override {
+        return behind_.ensure_topic(name + suffix_);
+    }
+
+  private:
+    class reader final : public consumer {
+      public:
+        reader(std::unique_ptr<consumer> inner, std::string topic)
+            : inner_{std::move(inner)}, topic_{std::move(topic)} {}
+
+        awaitable<result<std::vector<bus_message>>> poll(std::size_t limit) override {
+            auto polling = inner_->poll(limit);
+            auto batch = co_await std::move(polling);
+            if (batch) {
+                for (auto& each : *batch) each.topic = topic_;
+            }
+            co_return batch;
+        }
+        awaitable<result<void>> commit() override { return inner_->commit(); }
+        void close() override { inner_->close(); }
+        std::size_t assigned() const override { return inner_->assigned(); }
+
+      private:
+        std::unique_ptr<consumer> inner_;
+        std::string topic_;
+    };
+
+    event_bus& behind_;
+    std::string suffix_;
+};
+
+class real_kafka_bus final : public contract_bus {
+  public:
+    explicit real_kafka_bus(const std::string& brokers)
+        : brokers_{brokers},
+          suffix_{"-" + io_.fresh_id().to_string()},
+          bus_{io_, io_.shard(0), reached_at(brokers)} {}
+
+    event_bus& bus() override { return renamed_; }
+    execution& on() override { return io_; }
+    void create_topic(const std::string& name, std::size_t partitions) override {
+        auto options = reached_at(brokers_);
+        options.partitions = partitions;
+        kafka_event_bus maker{io_, io_.shard(0), options};
+        const auto made = run(io_, maker.ensure_topic(name + suffix_));
+        CAPTURE(made.has_error());
+        REQUIRE(made.has_value());
+    }
+    void drive(awaitable<void> work) override { run(io_, std::move(work)); }
+    std::size_t too_large() const override { return largest + 1; }
+
+  private:
+    std::string brokers_;
+    io io_{{.shards = 1}};
+    std::string suffix_;
+    kafka_event_bus bus_;
+    renaming_bus renamed_{bus_, suffix_};
+};
+
 }  // namespace
 
 std::unique_ptr<contract_bus> make_mock_kafka_bus() { return std::make_unique<mock_kafka_bus>(); }
+
+std::unique_ptr<contract_bus> make_real_kafka_bus(const std::string& brokers) {
+    return std::make_unique<real_kafka_bus>(brokers);
+}
 
 }  // namespace tidemark::testing

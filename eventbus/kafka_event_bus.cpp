@@ -4,6 +4,8 @@
 #include "tidemark/eventbus/kafka_consumer.hpp"
 #include "tidemark/eventbus/kafka_producer.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -14,7 +16,9 @@ namespace tidemark {
 namespace {
 
 /// One asks for topics, one closes what is let go.
-constexpr blocking_options helpers{.threads = 2, .queue_max = 1'024};
+constexpr blocking_options two_threads{.threads = 2, .queue_max = 1'024};
+/// Between two questions for a topic that nobody knows yet.
+constexpr duration topic_pause = std::chrono::milliseconds{100};
 /// News of room may have gone to another publication.
 constexpr duration room_pause = std::chrono::milliseconds{50};
 
@@ -31,7 +35,7 @@ struct kafka_event_bus::state {
         : world{in},
           on{std::move(to)},
           options{std::move(given)},
-          blocking{helpers},
+          blocking{two_threads},
           current{kafka::producer::make(options, on)} {}
 
     execution& world;
@@ -65,18 +69,30 @@ struct kafka_event_bus::state {
         return known.contains(topic);
     }
 
-    /// Whether the topic can be written to; asked once for each.
+    void forget_topics() {
+        const std::scoped_lock lock{mutex};
+        known.clear();
+    }
+
+    /// Whether the topic can be written to; asked once for each. One that was just made takes a
+    /// moment until every broker knows it.
     awaitable<result<void>> find(std::string topic) {
         if (is_known(topic)) co_return result<void>{};
-        auto asked = [with = producer(), topic, within = options.ask_timeout] {
-            return with->count_partitions(topic, within);
-        };
-        auto found = co_await blocking.run(std::move(asked));
-        if (!found) {
-            auto why = found.error();
-            if (why.code() != errc::not_found) co_return why;
-            co_return error{errc::not_found, "topic \"" + topic + "\" does not exist on " +
-                                                 options.brokers + "; create it at start"};
+        const auto until = world.clock().steady() + options.topic_patience;
+        const executor home = co_await boost::asio::this_coro::executor;
+        const auto pause = world.make_timer(home);
+        for (;;) {
+            auto asked = [with = producer(), topic, within = options.ask_timeout] {
+                return with->count_partitions(topic, within);
+            };
+            auto found = co_await blocking.run(std::move(asked));
+            if (found) break;
+            if (found.error().code() != errc::not_found) co_return found.error();
+            if (world.clock().steady() >= until) {
+                co_return error{errc::not_found, "topic \"" + topic + "\" does not exist on " +
+                                                     options.brokers + "; create it at start"};
+            }
+            co_await pause->wait(topic_pause);
         }
         const std::scoped_lock lock{mutex};
         known.insert(topic);
@@ -93,7 +109,7 @@ class kafka_event_bus::reader final : public consumer {
     ~reader() override { close(); }
 
     awaitable<result<std::vector<bus_message>>> poll(std::size_t limit) override {
-        return member_->poll(limit);
+        return member_->poll(bus_->world, limit);
     }
     awaitable<result<void>> commit() override {
         return member_->commit(bus_->world, bus_->options.ask_timeout);
@@ -155,6 +171,7 @@ awaitable<std::vector<delivery_report>> kafka_event_bus::publish(std::vector<bus
         }
     }
     while (work->left.load() != 0) co_await work->news.wait();
+    if (work->has_lost_topic) kept->forget_topics();
     co_return std::move(work->reports);
 }
 
@@ -176,28 +193,36 @@ event_bus::bus_status kafka_event_bus::status() const {
             .reason = std::move(reason)};
 }
 
-awaitable<result<void>> kafka_event_bus::ensure_topic(std::string name, kafka_topic_shape shape) {
+awaitable<result<void>> kafka_event_bus::ensure_topic(std::string name) {
     const auto kept = state_;
-    auto job = [with = kept->producer(), name, shape,
-                within = kept->options.ask_timeout]() -> result<void> {
-        auto found = with->count_partitions(name, within);
+    if (kept->is_known(name)) co_return result<void>{};
+    auto job = [kept, with = kept->producer(), name]() -> result<void> {
+        const auto& wanted = kept->options;
+        const auto found = with->count_partitions(name, wanted.ask_timeout);
         if (found) {
-            if (*found == shape.partitions) return {};
+            if (*found == wanted.partitions) return {};
             return error{errc::schema_mismatch,
                          "topic \"" + name + "\" has " + std::to_string(*found) +
-                             " partitions where bus.partitions says " +
-                             std::to_string(shape.partitions) +
+                             " partitions and not " + std::to_string(wanted.partitions) +
                              "; a key would change its partition and lose its order: set "
-                             "bus.partitions, or name another topic"};
+                             "kafka.partitions to what it has, or name another topic"};
         }
         if (found.error().code() != errc::not_found) return found.error();
-        return with->create_topic(name, shape.partitions, shape.replication, within);
+        return with->create_topic(name, wanted.partitions, wanted.replication, wanted.ask_timeout);
     };
     auto made = co_await kept->blocking.run(std::move(job));
     if (!made) co_return made.error();
     const std::scoped_lock lock{kept->mutex};
     kept->known.insert(std::move(name));
     co_return result<void>{};
+}
+
+void kafka_event_bus::hurry() {
+    const auto with = [this] {
+        const std::scoped_lock lock{state_->mutex};
+        return state_->current;
+    }();
+    with->give_up();
 }
 
 std::uint64_t kafka_event_bus::producers_replaced() const {

@@ -38,10 +38,9 @@ class kafka_event_bus final : public event_bus {
     [[nodiscard]] std::unique_ptr<consumer> subscribe(std::string topic,
                                                       std::string group) override;
     [[nodiscard]] bus_status status() const override;
+    [[nodiscard]] awaitable<result<void>> ensure_topic(std::string name) override;
 
-    /// Makes the topic, or checks the one that is there: `schema_mismatch` if it has other
-    /// partitions (keys would change theirs), `unavailable` if nobody answers.
-    [[nodiscard]] awaitable<result<void>> ensure_topic(std::string name, kafka_topic_shape shape);
+    void hurry() override;
     /// Producers made anew so far.
     [[nodiscard]] std::uint64_t producers_replaced() const;
 

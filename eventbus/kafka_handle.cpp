@@ -37,14 +37,14 @@ void on_rebalanced(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partiti
 
 /// librdkafka's own lines, from its own threads. Its levels are those of syslog.
 void on_line(const rd_kafka_t*, int level, const char* facility, const char* text) {
-    constexpr int error_level = 3;
-    constexpr int info_level = 6;
+    constexpr int syslog_error = 3;
+    constexpr int syslog_informational = 6;
     const log::field fields[] = {{"facility", std::string_view{facility}},
                                  {"text", std::string_view{text}}};
     // What it calls an error is a broker that went away: it copes, so it is a warning of ours.
-    kafka_log.write(level <= error_level  ? log::level::warn
-                    : level <= info_level ? log::level::debug
-                                          : log::level::trace,
+    kafka_log.write(level <= syslog_error           ? log::level::warn
+                    : level <= syslog_informational ? log::level::debug
+                                                    : log::level::trace,
                     "librdkafka", fields);
 }
 
@@ -55,9 +55,6 @@ bool is_refusal(rd_kafka_resp_err_t code) {
         case RD_KAFKA_RESP_ERR_INVALID_RECORD:
         case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
         case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-        case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
         case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
         case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
@@ -147,6 +144,11 @@ handle_ptr settings::make(rd_kafka_type_t kind, listener& heard) {
     if (made == nullptr) throw std::invalid_argument{std::string{"Kafka client: "} + why};
     conf_ = nullptr;
     return handle_ptr{made};
+}
+
+bool is_unknown_topic(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
 }
 
 delivery_report judge(rd_kafka_resp_err_t code, rd_kafka_msg_status_t status,

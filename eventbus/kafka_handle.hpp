@@ -64,6 +64,9 @@ class settings {
     rd_kafka_conf_t* conf_;
 };
 
+/// Some broker does not know the topic, or not all of it: gone, or not told everywhere yet.
+[[nodiscard]] bool is_unknown_topic(rd_kafka_resp_err_t code);
+
 /// What a delivery report, or a refusal to take the message, says about it. `is_dead`: its producer
 /// is broken for good.
 [[nodiscard]] delivery_report judge(rd_kafka_resp_err_t code, rd_kafka_msg_status_t status,

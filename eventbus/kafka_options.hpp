@@ -10,13 +10,6 @@
 
 namespace tidemark {
 
-/// How a topic is made when it is missing, and what it is compared with when it is there.
-struct kafka_topic_shape {
-    std::size_t partitions = 6;
-    /// Copies of each partition; 0: what the brokers do by default.
-    std::size_t replication = 0;
-};
-
 /// How brokers that speak Kafka's protocol are reached, and the bounds of what waits on the way.
 /// Copied by whoever takes it.
 struct kafka_options {
@@ -34,6 +27,11 @@ struct kafka_options {
     /// File of the certificates that a broker's is checked against; empty: the system's. A broker's
     /// host name is always checked.
     std::string ca_file;
+
+    /// Partitions of the topics: how a missing one is made, and what one that is there must have.
+    std::size_t partitions = 6;
+    /// Copies of each partition of a topic that is made; 0: what the brokers do by default.
+    std::size_t replication = 0;
 
     /// How long the brokers have to take a message, its repetitions included; then its report says
     /// whether it may be there all the same.
@@ -59,6 +57,9 @@ struct kafka_options {
     /// Bytes fetched and not yet polled, for each partition.
     std::size_t bytes_fetched_max = std::size_t{8} << 20U;
 
+    /// How long a topic may be unknown before it counts as missing: brokers hear of a fresh one
+    /// one after the other.
+    duration topic_patience = std::chrono::seconds{3};
     /// How long a question about topics may take.
     duration ask_timeout = std::chrono::seconds{10};
 };

@@ -64,7 +64,7 @@ struct metadata_closer {
 struct error_closer {
     void operator()(rd_kafka_error_t* failure) const { rd_kafka_error_destroy(failure); }
 };
-struct new_topic_closer {
+struct wanted_topic_closer {
     void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
 };
 struct event_closer {
@@ -143,6 +143,7 @@ producer::taken producer::send(const bus_message& message, const std::shared_ptr
     const auto code = rd_kafka_error_code(failure.get());
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return taken::full;
     if (code == RD_KAFKA_RESP_ERR__FATAL) is_dead_ = true;
+    if (is_unknown_topic(code)) of->has_lost_topic = true;
     of->report(index, judge(code, RD_KAFKA_MSG_STATUS_NOT_PERSISTED, message.topic, is_dead_));
     return taken::refused;
 }
@@ -156,11 +157,19 @@ void producer::attend() {
     if (is_dead_) fall_silent();
 }
 
+void producer::give_up() {
+    const std::shared_lock held{use_};
+    if (handle_) purge(RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+void producer::purge(int flags) {
+    rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | flags);
+}
+
 /// What a dead producer holds comes back at once instead of after its time.
 void producer::fall_silent() {
     if (std::exchange(has_given_up_, true)) return;
-    rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
+    purge(RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 void producer::delivered(const rd_kafka_message_t& message, void* returned) {
@@ -168,6 +177,7 @@ void producer::delivered(const rd_kafka_message_t& message, void* returned) {
     const auto* const name = message.rkt != nullptr ? rd_kafka_topic_name(message.rkt) : "";
     const auto status = rd_kafka_message_status(&message);
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) set_trouble({});
+    if (is_unknown_topic(message.err)) back->of->has_lost_topic = true;
     back->of->report(back->index, judge(message.err, status, name, is_dead_));
 }
 
@@ -178,9 +188,23 @@ void producer::failed(rd_kafka_resp_err_t code, std::string_view reason) {
         return;
     }
     kafka_log.debug("brokers", {"code", rd_kafka_err2name(code)}, {"reason", reason});
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
-        code == RD_KAFKA_RESP_ERR__SSL || code == RD_KAFKA_RESP_ERR__RESOLVE) {
-        set_trouble(std::string{rd_kafka_err2str(code)} + ": " + std::string{reason});
+    switch (code) {
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+            // One broker of several: bad only when it is the last.
+            last_failure_ = reason;
+            break;
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+        case RD_KAFKA_RESP_ERR__SSL:
+            last_failure_ = reason;
+            set_trouble(last_failure_);
+            break;
+        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+            set_trouble(last_failure_.empty() ? std::string{reason} : last_failure_);
+            break;
+        default:
+            break;
     }
 }
 
@@ -222,7 +246,7 @@ result<void> producer::create_topic(const std::string& topic, std::size_t partit
     if (!handle_) return error{errc::shutting_down, "the producer is closed"};
     const auto doing = "creating topic \"" + topic + "\"";
     char why[512];
-    const std::unique_ptr<rd_kafka_NewTopic_t, new_topic_closer> wanted{rd_kafka_NewTopic_new(
+    const std::unique_ptr<rd_kafka_NewTopic_t, wanted_topic_closer> wanted{rd_kafka_NewTopic_new(
         topic.c_str(), static_cast<int>(partitions),
         replication == 0 ? -1 : static_cast<int>(replication), why, sizeof why)};
     if (!wanted) return error{errc::invalid_argument, doing + ": " + why};
@@ -253,7 +277,7 @@ void producer::close() {
     const std::unique_lock held{use_};
     if (!handle_) return;
     rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
-    rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    purge(0);
     rd_kafka_flush(handle_.get(), close_milliseconds);
     queue_.reset();
     handle_.reset();

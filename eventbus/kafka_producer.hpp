@@ -20,6 +20,8 @@ struct publication {
     /// Each index is written once, before `left` is counted down.
     std::vector<delivery_report> reports;
     std::atomic<std::size_t> left;
+    /// A broker did not know a topic: ask again before the next message.
+    std::atomic<bool> has_lost_topic = false;
     /// Something was reported: look at `left`, or whether there is room again.
     event news;
 
@@ -49,6 +51,8 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     [[nodiscard]] bool is_dead() const { return is_dead_; }
     /// Why the brokers cannot be reached; empty if they can.
     [[nodiscard]] std::string trouble() const;
+    /// What has no report yet gets one at once.
+    void give_up();
     /// Gives up what has no report yet. Blocks; nothing can be sent afterwards.
     void close();
 
@@ -62,6 +66,7 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     explicit producer(executor on);
     void attend();
     void fall_silent();
+    void purge(int flags);
     void set_trouble(std::string reason);
 
     const executor on_;
@@ -74,6 +79,8 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     std::atomic<bool> is_attending_ = false;
     std::atomic<bool> is_dead_ = false;
     bool has_given_up_ = false;
+    /// The last thing that went wrong with a broker. Touched within a poll only.
+    std::string last_failure_;
     mutable std::mutex trouble_mutex_;
     std::string trouble_;
 };

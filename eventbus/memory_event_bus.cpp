@@ -266,6 +266,11 @@ std::unique_ptr<event_bus::consumer> memory_event_bus::subscribe(std::string top
     return std::make_unique<member>(state_, std::move(topic), std::move(group));
 }
 
+awaitable<result<void>> memory_event_bus::ensure_topic(std::string name) {
+    create_topic(name);
+    co_return result<void>{};
+}
+
 event_bus::bus_status memory_event_bus::status() const {
     return {.kind = "memory", .location = "in this process", .connected = true, .reason = {}};
 }

@@ -39,6 +39,7 @@ class memory_event_bus final : public event_bus {
     [[nodiscard]] std::unique_ptr<consumer> subscribe(std::string topic,
                                                       std::string group) override;
     [[nodiscard]] bus_status status() const override;
+    [[nodiscard]] awaitable<result<void>> ensure_topic(std::string name) override;
 
     /// Messages published and not yet committed by a group; all that are kept for an unknown one.
     [[nodiscard]] std::uint64_t lag(const std::string& topic, const std::string& group) const;

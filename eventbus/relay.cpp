@@ -1,6 +1,7 @@
 #include "tidemark/eventbus/relay.hpp"
 
 #include "tidemark/async/spawn.hpp"
+#include "tidemark/async/timeout.hpp"
 #include "tidemark/eventbus/headers.hpp"
 
 #include <exception>
@@ -8,6 +9,12 @@
 #include <utility>
 
 namespace tidemark {
+namespace {
+
+/// How long a stop waits for the bus before it has it decide what is in flight.
+constexpr duration stop_patience = std::chrono::seconds{2};
+
+}  // namespace
 
 std::optional<bus_message> publish_as_stored(const recorded_event& event) {
     if (event.message.name.starts_with("tidemark.")) return std::nullopt;
@@ -39,6 +46,9 @@ void relay::start() {
 awaitable<void> relay::stop() {
     is_stopping_.store(true);
     wake_.notify();
+    auto closing = inside_.close();
+    const auto is_closed = co_await finish_within(on_, std::move(closing), stop_patience);
+    if (!is_closed) bus_.hurry();
     co_await inside_.close();
     commits_.reset();
 }
@@ -99,6 +109,8 @@ awaitable<relay_action::any> relay::perform(relay_action::any action) {
 
 awaitable<relay_action::any> relay::load() {
     page_.clear();
+    const auto made = co_await bus_.ensure_topic(options_.topic);
+    if (!made) co_return failed(made.error());
     auto stored = co_await checkpoints_.load_checkpoint(name_);
     if (!stored) co_return failed(stored.error());
     const auto log = co_await log_.status();

@@ -71,7 +71,8 @@ class relay {
     relay& operator=(const relay&) = delete;
 
     void start();
-    /// Decides what is in flight, moves the checkpoint and ends. Does not publish the rest.
+    /// Decides what is in flight, moves the checkpoint and ends. Does not publish the rest. A bus
+    /// that does not answer is waited for two seconds.
     [[nodiscard]] awaitable<void> stop();
     /// Ends `parked`: reads again from the checkpoint. Any thread.
     void resume();

@@ -51,12 +51,21 @@ class faulty_bus final : public event_bus {
         return behind_.subscribe(std::move(topic), std::move(group));
     }
     bus_status status() const override { return behind_.status(); }
+    awaitable<result<void>> ensure_topic(std::string name) override {
+        if (!topic_failure) return behind_.ensure_topic(std::move(name));
+        return refused(*topic_failure);
+    }
+
+    /// What `ensure_topic` fails with, if anything.
+    std::optional<error> topic_failure;
 
     /// Outcomes of the n-th call; those missing are persisted.
     std::function<std::vector<delivery>(int call, std::size_t size)> plan;
     int calls = 0;
 
   private:
+    static awaitable<result<void>> refused(error why) { co_return why; }
+
     event_bus& behind_;
     int unknown_ = 0;
 };
@@ -200,6 +209,33 @@ TEST_CASE("relay: a refused event stops it loudly until an operator resumes it")
     f.running->resume();
     CHECK(payloads_of(f.arrived(), "account-ada") == std::vector<std::string>{"1", "2"});
     CHECK(f.running->status().reason.empty());
+}
+
+TEST_CASE("relay: a bus that is away at the start is waited for") {
+    fixture f;
+    run(f.on, f.running->stop());
+    f.faults.topic_failure = error{errc::unavailable, "no broker answers"};
+    f.start();
+    f.append("ada", "1");
+    CHECK(f.arrived().empty());
+    CHECK(f.running->status().phase == relay_fsm::phase::backing_off);
+    CHECK(f.running->status().reason == "no broker answers");
+    f.faults.topic_failure.reset();
+    CHECK(f.arrived().size() == 1);
+    CHECK(f.running->status().reason.empty());
+}
+
+TEST_CASE("relay: a topic of another shape stops it until an operator resumes it") {
+    fixture f;
+    run(f.on, f.running->stop());
+    f.faults.topic_failure = error{errc::schema_mismatch, "topic \"t\" has 3 partitions"};
+    f.start();
+    f.append("ada", "1");
+    CHECK(f.arrived().empty());
+    CHECK(f.running->status().phase == relay_fsm::phase::parked);
+    f.faults.topic_failure.reset();
+    f.running->resume();
+    CHECK(f.arrived().size() == 1);
 }
 
 TEST_CASE("relay: a mapping that throws parks it with the reason") {

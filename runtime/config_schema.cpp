@@ -1,5 +1,6 @@
 #include "tidemark/observability/log.hpp"
 #include "tidemark/runtime/config.hpp"
+#include "tidemark/runtime/config_kafka.hpp"
 
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -87,9 +88,11 @@ void add_rim(config_schema& schema) {
     schema.add({.name = "bus.url",
                 .type = type::url,
                 .fallback = "memory:",
-                .doc = "Where committed events are published.",
-                .choices = {"memory"},
-                .is_secret = true});
+                .doc = "Where committed events are published: kafka://host:port,host:port, or "
+                       "memory: which stays in the process.",
+                .choices = {"memory", "kafka"},
+                .is_secret = true,
+                .check = check_bus});
     schema.add({.name = "sqlite.synchronous",
                 .type = type::choice,
                 .fallback = "FULL",
@@ -253,6 +256,7 @@ config_schema default_schema() {
     config_schema schema;
     add_rim(schema);
     add_postgres(schema);
+    add_kafka(schema);
     add_runtime(schema);
     add_presentation(schema);
     return schema;

@@ -18,6 +18,9 @@ class unused_bus final : public tidemark::event_bus {
         co_return std::vector<tidemark::delivery_report>(batch.size());
     }
     std::unique_ptr<consumer> subscribe(std::string, std::string) override { return nullptr; }
+    tidemark::awaitable<tidemark::result<void>> ensure_topic(std::string) override {
+        co_return tidemark::result<void>{};
+    }
     [[nodiscard]] bus_status status() const override {
         return {"none", "", false, "nothing is relayed"};
     }

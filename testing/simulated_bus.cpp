@@ -165,6 +165,10 @@ std::unique_ptr<event_bus::consumer> simulated_bus::subscribe(std::string topic,
     return std::make_unique<member>(state_, std::move(topic), std::move(group));
 }
 
+awaitable<result<void>> simulated_bus::ensure_topic(std::string /*name*/) {
+    co_return result<void>{};
+}
+
 event_bus::bus_status simulated_bus::status() const {
     return {.kind = "simulated", .location = "the simulation", .connected = true, .reason = {}};
 }

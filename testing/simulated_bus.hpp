@@ -38,6 +38,8 @@ class simulated_bus final : public event_bus {
     awaitable<std::vector<delivery_report>> publish(std::vector<bus_message> batch) override;
     std::unique_ptr<consumer> subscribe(std::string topic, std::string group) override;
     [[nodiscard]] bus_status status() const override;
+    /// Topics are there as soon as they are named.
+    [[nodiscard]] awaitable<result<void>> ensure_topic(std::string name) override;
 
     void set_faults(const bus_faults& faults);
     /// Everything that arrived at a topic, in order of arrival.

@@ -1,0 +1,271 @@
+#include "tidemark/eventbus/kafka_event_bus.hpp"
+
+#include "tidemark/async/gate.hpp"
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
+#include "tidemark/async/spawn.hpp"
+#include "tidemark/async/timeout.hpp"
+#include "tidemark/eventbus/contract.hpp"
+#include "tidemark/eventbus/kafka_mock.hpp"
+#include "tidemark/eventbus/relay.hpp"
+#include "tidemark/eventbus/stream_order.hpp"
+#include "tidemark/eventstore/memory_event_store.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace tidemark;
+using namespace tidemark::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Numbers of the protocol's errors.
+constexpr int not_enough_replicas = 19;
+constexpr int out_of_order_sequence_number = 45;
+
+kafka_options reached_at(const kafka_mock& brokers) {
+    kafka_options out;
+    out.brokers = brokers.brokers();
+    out.session_timeout = 6s;
+    out.linger = 0s;
+    out.partitions = 3;
+    return out;
+}
+
+struct fixture {
+    explicit fixture(void (*change)(kafka_options&) = nullptr) {
+        brokers.create_topic("t", 3);
+        auto options = reached_at(brokers);
+        if (change != nullptr) change(options);
+        bus = std::make_unique<kafka_event_bus>(world, world.shard(0), std::move(options));
+    }
+
+    std::vector<delivery_report> publish(std::vector<bus_message> batch) {
+        return run(world, bus->publish(std::move(batch)));
+    }
+    delivery publish_one(const std::string& key = "k") {
+        return publish({message_of("t", key, "1")}).front().outcome;
+    }
+
+    /// Until the brokers take messages: the first needs a producer's id.
+    void warm_up() {
+        while (publish_one() != delivery::persisted) {
+        }
+    }
+
+    kafka_mock brokers{3};
+    io world{{.shards = 1}};
+    std::unique_ptr<kafka_event_bus> bus;
+};
+
+void in_short_time(kafka_options& options) { options.delivery_timeout = 1s; }
+
+awaitable<void> append_events(event_store& log, execution& on, std::size_t streams,
+                              std::size_t each) {
+    for (std::size_t i = 0; i < streams * each; ++i) {
+        append_request request;
+        request.stream = stream_id{"account", std::to_string(i % streams)};
+        request.expected = expected_version::any();
+        request.events.push_back({on.fresh_id(), {"account.deposited.v1", "{}"}});
+        auto batch = std::make_shared<std::vector<append_request>>();
+        batch->push_back(std::move(request));
+        const auto outcomes = co_await log.append(std::move(batch));
+        if (!std::holds_alternative<append_committed>(outcomes.front())) {
+            throw std::runtime_error{"the append was not committed"};
+        }
+    }
+}
+
+/// What a consumer that checks versions makes of a topic: complete, once and in order.
+struct checked_reader {
+    stream_order order;
+    std::size_t applied = 0;
+    std::size_t duplicates = 0;
+    std::size_t gaps = 0;
+
+    void take(const std::vector<bus_message>& batch) {
+        for (const auto& message : batch) {
+            const auto origin = origin_of(message).value();
+            auto said = order.check(origin);
+            if (said.what == stream_order::verdict::unknown) {
+                order.remember(origin.log, origin.stream, version{});
+                said = order.check(origin);
+            }
+            if (said.what == stream_order::verdict::duplicate) ++duplicates;
+            if (said.what == stream_order::verdict::gap) ++gaps;
+            if (said.what != stream_order::verdict::apply) continue;
+            order.applied(origin);
+            ++applied;
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("kafka bus: a setting that librdkafka refuses is named, and secrets are not shown") {
+    io world{{.shards = 1}};
+    kafka_options options;
+    options.brokers = "127.0.0.1:1";
+    options.compression = "lead";
+    const auto make = [&] { kafka_event_bus{world, world.shard(0), options}; };
+    CHECK_THROWS_WITH_AS(make(), doctest::Contains("compression.type = \"lead\""),
+                         std::invalid_argument);
+}
+
+TEST_CASE("kafka bus: a topic that is there must have the partitions that were asked for") {
+    fixture f{[](kafka_options& options) { options.partitions = 4; }};
+    const auto told = run(f.world, f.bus->ensure_topic("t"));
+    REQUIRE_FALSE(told.has_value());
+    CHECK(told.error().code() == errc::schema_mismatch);
+    CHECK(told.error().message().find("topic \"t\" has 3 partitions and not 4") !=
+          std::string::npos);
+    fixture good;
+    CHECK(run(good.world, good.bus->ensure_topic("t")).has_value());
+}
+
+TEST_CASE("kafka bus: brokers that nobody can reach are said, and the message is not persisted") {
+    io world{{.shards = 1}};
+    kafka_options options;
+    options.brokers = "127.0.0.1:1";
+    options.ask_timeout = 200ms;
+    kafka_event_bus bus{world, world.shard(0), options};
+    const auto reports = run(world, bus.publish({message_of("t", "k", "1")}));
+    CHECK(reports.front().outcome == delivery::not_persisted);
+    while (bus.status().connected) run(world, bus.publish({message_of("t", "k", "1")}));
+    CHECK(bus.status().reason.find("127.0.0.1:1") != std::string::npos);
+    const auto ensured = run(world, bus.ensure_topic("t"));
+    REQUIRE_FALSE(ensured.has_value());
+    CHECK(ensured.error().is_retryable());
+}
+
+TEST_CASE("kafka bus: brokers that come back are used again") {
+    fixture f{in_short_time};
+    f.warm_up();
+    for (const int id : {1, 2, 3}) f.brokers.set_down(id, true);
+    const auto told = f.publish_one();
+    CHECK((told == delivery::not_persisted || told == delivery::possibly_persisted));
+    for (const int id : {1, 2, 3}) f.brokers.set_down(id, false);
+    f.warm_up();
+    CHECK(f.bus->status().connected);
+}
+
+TEST_CASE("kafka bus: what a broker refuses for the moment is tried again by itself") {
+    fixture f;
+    f.warm_up();
+    f.brokers.fail_produce(not_enough_replicas, 3);
+    CHECK(f.publish_one() == delivery::persisted);
+    CHECK(f.bus->producers_replaced() == 0);
+}
+
+TEST_CASE("kafka bus: an answer that comes too late leaves open whether the message is there") {
+    fixture f{in_short_time};
+    f.warm_up();
+    for (const int id : {1, 2, 3}) f.brokers.set_latency(id, 3'000);
+    CHECK(f.publish_one() == delivery::possibly_persisted);
+}
+
+TEST_CASE("kafka bus: a producer that is broken for good is replaced") {
+    fixture f;
+    f.warm_up();
+    f.brokers.fail_produce(out_of_order_sequence_number, 1);
+    CHECK(f.publish_one() == delivery::fatal);
+    CHECK(f.publish_one() == delivery::persisted);
+    CHECK(f.bus->producers_replaced() == 1);
+}
+
+TEST_CASE("kafka bus: a hurry decides what is being published") {
+    fixture f;
+    f.warm_up();
+    for (const int id : {1, 2, 3}) f.brokers.set_down(id, true);
+    gate publishing;
+    std::vector<delivery_report> reports;
+    const auto publish = [](fixture& in, std::vector<delivery_report>& out) -> awaitable<void> {
+        std::vector<bus_message> batch{message_of("t", "k", "1")};
+        out = co_await in.bus->publish(std::move(batch));
+    };
+    auto work = publish(f, reports);
+    spawn(publishing, f.world.shard(0), std::move(work));
+    auto closing = publishing.close();
+    auto waiting = finish_within(f.world, std::move(closing), 200ms);
+    const auto ended = run(f.world, std::move(waiting));
+    CHECK_FALSE(ended);
+    f.bus->hurry();
+    run(f.world, publishing.close());
+    REQUIRE(reports.size() == 1);
+    CHECK(reports.front().outcome != delivery::persisted);
+}
+
+TEST_CASE("kafka bus: what was polled before a rebalance cannot be committed after it") {
+    fixture f;
+    f.publish(numbered("t", 30, 10));
+    const auto first = f.bus->subscribe("t", "g");
+    const auto poll = [&](event_bus::consumer& of, duration patience) {
+        auto polling = of.poll(100);
+        auto within = with_timeout(f.world, std::move(polling), patience);
+        return run(f.world, std::move(within));
+    };
+    while (first->assigned() != 3) (void)poll(*first, 50ms);
+    auto got = poll(*first, 10s);
+    REQUIRE(got.has_value());
+    const auto second = f.bus->subscribe("t", "g");
+    while (second->assigned() == 0) {
+        (void)poll(*first, 50ms);
+        (void)poll(*second, 50ms);
+    }
+    const auto told = run(f.world, first->commit());
+    REQUIRE_FALSE(told.has_value());
+    CHECK(told.error().code() == errc::stale);
+}
+
+TEST_CASE("kafka bus: through brokers that fail and leaders that move a relay loses nothing") {
+    fixture f{in_short_time};
+    constexpr std::size_t streams = 20;
+    constexpr std::size_t each = 50;
+    memory_storage store{f.world.clock()};
+    relay_options options{.topic = "t", .batch_max = 50};
+    options.retry = {.first = 10ms, .cap = 100ms};
+    relay running{f.world, store, store, *f.bus, options};
+    running.start();
+    gate appending;
+    auto work = append_events(store, f.world, streams, each);
+    spawn(appending, f.world.shard(0), std::move(work));
+    const auto wait_for = [&](std::uint64_t published) {
+        const auto pause = f.world.make_timer(0);
+        while (running.status().published < published) run(f.world, pause->wait(1ms));
+    };
+    int landed = 0;
+    for (int round = 0; round < 6; ++round) {
+        wait_for(100U * static_cast<unsigned>(round + 1));
+        const int id = round % 3 + 1;
+        f.brokers.set_leader("t", round % 3, id);
+        f.brokers.fail_produce(round % 2 == 0 ? out_of_order_sequence_number : not_enough_replicas,
+                               1);
+        ++landed;
+    }
+    run(f.world, appending.close());
+    const auto pause = f.world.make_timer(0);
+    while (running.status().checkpoint < position{streams * each}) run(f.world, pause->wait(1ms));
+    run(f.world, running.stop());
+    const auto reader = f.bus->subscribe("t", "g");
+    checked_reader seen;
+    while (seen.applied < streams * each) {
+        auto polling = reader->poll(500);
+        auto within = with_timeout(f.world, std::move(polling), 30s);
+        const auto batch = run(f.world, std::move(within));
+        REQUIRE(batch.has_value());
+        seen.take(*batch);
+    }
+    CHECK(landed == 6);
+    CHECK(f.bus->producers_replaced() >= 1);
+    CHECK(seen.applied == streams * each);
+    CHECK(seen.gaps == 0);
+    MESSAGE("duplicates on the wire: " << seen.duplicates
+                                       << ", producers replaced: " << f.bus->producers_replaced());
+}

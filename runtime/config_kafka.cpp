@@ -1,0 +1,138 @@
+#include "tidemark/runtime/config_kafka.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace tidemark {
+namespace {
+
+constexpr std::string_view scheme = "kafka://";
+
+using type = setting_type;
+
+std::vector<std::string_view> parts_of(std::string_view list) {
+    std::vector<std::string_view> out;
+    while (!list.empty()) {
+        const auto part = list.substr(0, list.find(','));
+        out.push_back(part);
+        list.remove_prefix(std::min(list.size(), part.size() + 1));
+    }
+    return out;
+}
+
+bool is_address(std::string_view text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return false;
+    const auto port = text.substr(colon + 1);
+    return port.size() <= 5 &&
+           std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::size_t size_at(const settings& values, const char* name) {
+    return static_cast<std::size_t>(values.integer(name));
+}
+
+}  // namespace
+
+std::optional<std::string> check_bus(std::string_view url) {
+    if (url.starts_with("memory:")) {
+        return url == "memory:" ? std::nullopt
+                                : std::optional<std::string>{"must be memory: and no more"};
+    }
+    if (!url.starts_with(scheme)) return "must read kafka://host:port,host:port";
+    const auto brokers = parts_of(url.substr(scheme.size()));
+    if (brokers.empty() || !std::ranges::all_of(brokers, is_address)) {
+        return "must read kafka://host:port,host:port; user and password are kafka.username and "
+               "kafka.password";
+    }
+    return std::nullopt;
+}
+
+void add_kafka(config_schema& schema) {
+    const auto choice = [&schema](const char* name, const char* fallback,
+                                  std::vector<std::string> choices, const char* doc) {
+        schema.add({.name = name,
+                    .type = type::choice,
+                    .fallback = fallback,
+                    .doc = doc,
+                    .choices = std::move(choices)});
+    };
+    const auto span = [&schema](const char* name, const char* fallback, const char* least,
+                                const char* most, const char* doc) {
+        schema.add({.name = name,
+                    .type = type::time_span,
+                    .fallback = fallback,
+                    .doc = doc,
+                    .least = least,
+                    .most = most});
+    };
+    const auto text = [&schema](const char* name, const char* doc, bool is_secret = false) {
+        schema.add({.name = name, .fallback = "", .doc = doc, .is_secret = is_secret});
+    };
+    const auto whole = [&schema](const char* name, const char* fallback, const char* least,
+                                 const char* most, const char* doc) {
+        schema.add({.name = name,
+                    .type = type::integer,
+                    .fallback = fallback,
+                    .doc = doc,
+                    .least = least,
+                    .most = most});
+    };
+    whole("kafka.partitions", "6", "1", "10000",
+          "Partitions of the topics: how a missing one is made and what others must have.");
+    whole("kafka.replication", "0", "0", "32",
+          "Copies of each partition of a topic that is made; 0: the brokers' default.");
+    choice("kafka.security", "plaintext", {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"},
+           "How brokers are spoken to; a service speaks plaintext to this machine only.");
+    choice("kafka.sasl_mechanism", "SCRAM-SHA-512", {"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"},
+           "How the user is proven, with a sasl_ security.");
+    text("kafka.username", "The user, with a sasl_ security.");
+    text("kafka.password", "Its password.", true);
+    text("kafka.ca_file", "Certificates a broker's is checked against; empty: the system's.");
+    choice("kafka.compression", "lz4", {"none", "lz4", "zstd", "gzip", "snappy"},
+           "How batches are compressed.");
+    span("kafka.linger", "2ms", "0s", "10s", "How long a message waits for company.");
+    span("kafka.delivery_timeout", "30s", "1s", "1h",
+         "How long brokers have to take a message before it is published again.");
+    schema.add({.name = "kafka.message_bytes_max",
+                .type = type::bytes,
+                .fallback = "1MiB",
+                .doc = "Largest message, key and headers included; a larger one stops its relay.",
+                .least = "1KiB",
+                .most = "100MiB"});
+    span("kafka.session_timeout", "10s", "6s", "5min",
+         "How long a consumer may be silent before others get its partitions.");
+    choice("kafka.assignment", "range", {"range", "roundrobin", "cooperative-sticky"},
+           "How partitions are dealt out; cooperative-sticky needs librdkafka 2.10 or newer.");
+    text("kafka.member_id", "Name by which a consumer comes back to its partitions.");
+}
+
+kafka_options kafka_settings(const settings& values) {
+    kafka_options out;
+    out.brokers = values.text("bus.url").substr(scheme.size());
+    out.partitions = size_at(values, "kafka.partitions");
+    out.replication = size_at(values, "kafka.replication");
+    out.security = values.text("kafka.security");
+    out.sasl_mechanism = values.text("kafka.sasl_mechanism");
+    out.username = values.text("kafka.username");
+    out.password = values.text("kafka.password");
+    out.ca_file = values.text("kafka.ca_file");
+    out.compression = values.text("kafka.compression");
+    out.linger = values.duration("kafka.linger");
+    out.delivery_timeout = values.duration("kafka.delivery_timeout");
+    out.message_bytes_max = static_cast<std::size_t>(values.bytes("kafka.message_bytes_max"));
+    out.session_timeout = values.duration("kafka.session_timeout");
+    out.assignment = values.text("kafka.assignment");
+    out.member_id = values.text("kafka.member_id");
+    return out;
+}
+
+bool is_loopback(const kafka_options& options) {
+    return std::ranges::all_of(parts_of(options.brokers), [](std::string_view each) {
+        const auto host = each.substr(0, each.rfind(':'));
+        return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+    });
+}
+
+}  // namespace tidemark
