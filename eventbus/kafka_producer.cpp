@@ -116,6 +116,8 @@ std::shared_ptr<producer> producer::make(const kafka_options& options, executor 
     made->queue_.reset(rd_kafka_queue_get_main(made->handle_.get()));
     made->ear_ = std::make_unique<ear>(ear{made, made->on_});
     rd_kafka_queue_cb_event_enable(made->queue_.get(), ear::called, made->ear_.get());
+    // Only the first news after silence call; some may have come before anybody listened.
+    ear::called(nullptr, made->ear_.get());
     return made;
 }
 
