@@ -1,13 +1,13 @@
 #include "tidemark/cli/open_store.hpp"
 
 #include "tidemark/cli/failure.hpp"
+#include "tidemark/cli/kafka_settings.hpp"
 #include "tidemark/eventbus/kafka_event_bus.hpp"
 #include "tidemark/eventbus/memory_event_bus.hpp"
 #include "tidemark/eventstore/memory_event_store.hpp"
 #include "tidemark/eventstore/postgres_event_store.hpp"
 #include "tidemark/eventstore/sqlite_event_store.hpp"
 #include "tidemark/runtime/config.hpp"
-#include "tidemark/runtime/config_kafka.hpp"
 
 #include <stdexcept>
 #include <utility>

@@ -65,6 +65,12 @@ struct fixture {
     std::unique_ptr<kafka_event_bus> bus;
 };
 
+awaitable<void> publish_into(fixture& in, std::vector<delivery_report>& out) {
+    std::vector<bus_message> batch{message_of("t", "k", "1")};
+    auto reports = co_await in.bus->publish(std::move(batch));
+    out = std::move(reports);
+}
+
 void in_short_time(kafka_options& options) { options.delivery_timeout = 1s; }
 
 awaitable<void> append_events(event_store& log, execution& on, std::size_t streams,
@@ -186,11 +192,7 @@ TEST_CASE("kafka bus: a hurry decides what is being published") {
     for (const int id : {1, 2, 3}) f.brokers.set_down(id, true);
     gate publishing;
     std::vector<delivery_report> reports;
-    const auto publish = [](fixture& in, std::vector<delivery_report>& out) -> awaitable<void> {
-        std::vector<bus_message> batch{message_of("t", "k", "1")};
-        out = co_await in.bus->publish(std::move(batch));
-    };
-    auto work = publish(f, reports);
+    auto work = publish_into(f, reports);
     spawn(publishing, f.world.shard(0), std::move(work));
     auto closing = publishing.close();
     auto waiting = finish_within(f.world, std::move(closing), 200ms);

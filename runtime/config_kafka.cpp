@@ -29,10 +29,6 @@ bool is_address(std::string_view text) {
            std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-std::size_t size_at(const settings& values, const char* name) {
-    return static_cast<std::size_t>(values.integer(name));
-}
-
 }  // namespace
 
 std::optional<std::string> check_bus(std::string_view url) {
@@ -106,33 +102,6 @@ void add_kafka(config_schema& schema) {
     choice("kafka.assignment", "range", {"range", "roundrobin", "cooperative-sticky"},
            "How partitions are dealt out; cooperative-sticky needs librdkafka 2.10 or newer.");
     text("kafka.member_id", "Name by which a consumer comes back to its partitions.");
-}
-
-kafka_options kafka_settings(const settings& values) {
-    kafka_options out;
-    out.brokers = values.text("bus.url").substr(scheme.size());
-    out.partitions = size_at(values, "kafka.partitions");
-    out.replication = size_at(values, "kafka.replication");
-    out.security = values.text("kafka.security");
-    out.sasl_mechanism = values.text("kafka.sasl_mechanism");
-    out.username = values.text("kafka.username");
-    out.password = values.text("kafka.password");
-    out.ca_file = values.text("kafka.ca_file");
-    out.compression = values.text("kafka.compression");
-    out.linger = values.duration("kafka.linger");
-    out.delivery_timeout = values.duration("kafka.delivery_timeout");
-    out.message_bytes_max = static_cast<std::size_t>(values.bytes("kafka.message_bytes_max"));
-    out.session_timeout = values.duration("kafka.session_timeout");
-    out.assignment = values.text("kafka.assignment");
-    out.member_id = values.text("kafka.member_id");
-    return out;
-}
-
-bool is_loopback(const kafka_options& options) {
-    return std::ranges::all_of(parts_of(options.brokers), [](std::string_view each) {
-        const auto host = each.substr(0, each.rfind(':'));
-        return host == "localhost" || host == "[::1]" || host.starts_with("127.");
-    });
 }
 
 }  // namespace tidemark

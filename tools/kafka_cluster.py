@@ -89,7 +89,8 @@ def jars():
         return folder
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
-            raise Unavailable(f"{program} is missing: apt-get install openjdk-17-jre-headless maven")
+            raise Unavailable(f"{program} is missing: "
+                              "apt-get install openjdk-17-jre-headless maven")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         (pathlib.Path(place) / "pom.xml").write_text(POM.format(version=VERSION))
