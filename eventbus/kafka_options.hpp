@@ -38,6 +38,9 @@ struct kafka_options {
     duration delivery_timeout = std::chrono::seconds{30};
     /// How long a message waits for company. More is better compressed and later.
     duration linger = std::chrono::milliseconds{2};
+    /// Requests to a broker that are not answered yet, at most 5. With more than one, order and
+    /// loss rest on the broker's check of sequences.
+    std::size_t requests_in_flight_max = 5;
     /// "none", "lz4", "zstd", "gzip" or "snappy".
     std::string compression = "lz4";
     /// Key, payload and headers together; a larger message is `refused`.

@@ -103,6 +103,7 @@ std::shared_ptr<producer> producer::make(const kafka_options& options, executor 
     wanted.set("partitioner", "murmur2_random");
     wanted.set("compression.type", options.compression);
     wanted.set("linger.ms", options.linger);
+    wanted.set("max.in.flight.requests.per.connection", options.requests_in_flight_max);
     wanted.set("message.timeout.ms", options.delivery_timeout);
     wanted.set("request.timeout.ms",
                std::min<duration>(options.delivery_timeout / 3, std::chrono::seconds{10}));
