@@ -13,9 +13,9 @@ from tiers.counts import Broken, Count, Skip
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Suites with a tier of their own; no unit tier runs them.
-OWN_TIER = ("tidy", "planted", "crash", "console", "metrics", "docs")
+OWN_TIER = ("tidy", "planted", "crash", "console", "metrics", "docs", "kafka")
 # Suites that no test on PostgreSQL belongs to.
-WITHOUT_POSTGRES = ("planted", "console", "metrics")
+WITHOUT_POSTGRES = ("planted", "console", "metrics", "kafka")
 CONFIGURE_SECONDS, BUILD_SECONDS, TEST_SECONDS = 300, 4500, 2400
 PROGRESS = re.compile(r"^\s*\d+/\d+ ")
 MESSAGE_LINES = 80

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Orders go on while three real brokers, the relay's own process, and the leaders of the topic are
+hurt: frozen and thawed, killed and started again, all at once.
+
+Held to: no order waits for the brokers; every event that is stored and public is on the topic in
+the end; the first copies of a stream's events come in order. Copies are counted, not forbidden.
+
+    tests/kafka_relay_test.py PATH-OF-THE-SHOP PATH-OF-THE-READER [ROUNDS]"""
+
+import json
+import pathlib
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
+
+from kafka_cluster import BROKERS, Cluster, Unavailable  # noqa: E402
+from shop_process import Shop, call, post  # noqa: E402
+
+TOPIC = "shop.events"
+CLIENTS = 3
+PAUSE_SECONDS = 0.02
+FAULTS = ("freeze", "kill", "shop", "all")
+FROZEN_SECONDS = 6  # longer than the brokers' session
+CALM_SECONDS = 120
+READ_SECONDS = 120
+
+
+class Clients:
+    """Orders at an even pace; how long the slowest took."""
+
+    def __init__(self):
+        self.shop, self.stop = None, threading.Event()
+        self.placed, self.failed, self.slowest = 0, 0, 0.0
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(CLIENTS)]
+
+    def start(self):
+        for one in self.threads:
+            one.start()
+
+    def run(self, number):
+        count = 0
+        while not self.stop.is_set():
+            count += 1
+            self.place(f"c{number}-{count}")
+            time.sleep(PAUSE_SECONDS)
+
+    def place(self, key):
+        body = {"customer": "ada", "lines": [{"sku": "apple", "quantity": 1, "price": 5}]}
+        began = time.monotonic()
+        try:
+            status, _, _ = post(self.shop.url("/api/v1/orders"), key, body)
+        except OSError:
+            status = 0
+        with self.lock:
+            self.placed += status == 201
+            self.failed += status != 201
+            if status == 201:
+                self.slowest = max(self.slowest, time.monotonic() - began)
+
+    def end(self):
+        self.stop.set()
+        for one in self.threads:
+            one.join(60)
+
+
+def relay_of(shop):
+    return call(shop.admin("/admin/v1/overview"))[2]["relay"][0]
+
+
+def wait_until(claim, question, seconds=CALM_SECONDS):
+    until = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < until, f"not within {seconds} s: {claim}"
+        time.sleep(0.05)
+
+
+def begin(program, folder, cluster):
+    shop = Shop(program, folder, flags=(
+        "--no-demo", "--bus", f"kafka://{cluster.url()}", "--set", "kafka.replication=3",
+        "--set", "kafka.delivery_timeout=5s", "--set", "payment.decline_rate=0"))
+    assert shop.wait_ready(), f"the shop did not start: {shop.tail()}"
+    return shop
+
+
+def hurt(fault, cluster, rng):
+    """Does it, and undoes it; the brokers are whole again afterwards."""
+    if fault == "all":
+        for number in range(1, BROKERS + 1):
+            cluster.freeze(number)
+        time.sleep(FROZEN_SECONDS / 2)
+        for number in range(1, BROKERS + 1):
+            cluster.thaw(number)
+        return
+    number = rng.randint(1, BROKERS)
+    if fault == "freeze":
+        cluster.freeze(number)
+        time.sleep(FROZEN_SECONDS)
+        cluster.thaw(number)
+    else:
+        cluster.kill(number)
+        cluster.wait(BROKERS - 1)
+        cluster.start_one(number)
+    cluster.wait(BROKERS)
+
+
+def goes_on(shop, why):
+    before = relay_of(shop)["published"]
+    wait_until(f"the relay publishes {why}", lambda: relay_of(shop)["published"] > before)
+
+
+def stored_events(folder):
+    with sqlite3.connect(f"file:{folder}/shop.db?mode=ro", uri=True) as log:
+        return log.execute("SELECT count(*) FROM events WHERE name NOT LIKE 'tidemark.%'"
+                           ).fetchone()[0]
+
+
+def run_rounds(program, folder, cluster, rounds, rng):
+    """What landed, and the clients' figures."""
+    landed, clients = dict.fromkeys(FAULTS, 0), Clients()
+    shop = clients.shop = begin(program, folder, cluster)
+    try:
+        assert post(shop.url("/api/v1/inventory/apple/restock"), "stock",
+                    {"quantity": 1_000_000})[0] == 204
+        clients.start()
+        goes_on(shop, "at the start")
+        for number in range(rounds):
+            fault = FAULTS[number % len(FAULTS)]
+            if fault == "shop":
+                shop.kill()
+                shop = clients.shop = begin(program, folder, cluster)
+            else:
+                hurt(fault, cluster, rng)
+            landed[fault] += 1
+            goes_on(shop, f"after {fault}")
+        clients.end()
+        wait_until("everything is published", lambda: relay_of(shop)["pending"] == 0)
+        log = (pathlib.Path(folder) / "shop.log").read_text(errors="replace")
+        assert shop.stop() == 0, f"the shop did not end well: {shop.tail()}"
+    finally:
+        clients.stop.set()
+        if shop.process.poll() is None:
+            shop.kill()
+    return landed, clients, log.count("the producer is broken")
+
+
+def main():
+    program, reader = sys.argv[1:3]
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else len(FAULTS)
+    try:
+        with tempfile.TemporaryDirectory() as folder, Cluster() as cluster:
+            landed, clients, renewed = run_rounds(program, folder, cluster, rounds,
+                                                  random.Random(5))
+            stored = stored_events(folder)
+            told = json.loads(subprocess.run(
+                [reader, cluster.url(), TOPIC, str(stored), str(READ_SECONDS)],
+                capture_output=True, text=True, check=True, timeout=READ_SECONDS + 60).stdout)
+    except Unavailable as missing:
+        print(missing)
+        return 77
+    print(f"kafka relay: {landed}; {clients.placed} orders placed, {clients.failed} answers lost, "
+          f"the slowest took {clients.slowest:.2f} s; {stored} public events stored, on the topic: "
+          f"{told}; producers made anew: {renewed}")
+    assert told["distinct"] == stored, "events are missing on the topic, or there are too many"
+    assert told["late"] == 0 and told["foreign"] == 0, "a stream's events came out of order"
+    print("1 passed, 0 failed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
