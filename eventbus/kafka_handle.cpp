@@ -3,6 +3,7 @@
 #include "tidemark/observability/log.hpp"
 
 #include <cstring>
+#include <fstream>
 #include <stdexcept>
 #include <utility>
 
@@ -111,20 +112,22 @@ settings::settings(const kafka_options& options) : conf_{rd_kafka_conf_new()} {
     }
     if (options.security.find("ssl") != std::string::npos) {
         set("ssl.endpoint.identification.algorithm", "https");
+        if (!options.ca_file.empty() && !std::ifstream{options.ca_file}) {
+            // librdkafka would not say which file it means.
+            throw std::invalid_argument{"Kafka: the file of certificates \"" + options.ca_file +
+                                        "\" cannot be read"};
+        }
         if (!options.ca_file.empty()) set("ssl.ca.location", options.ca_file);
     }
-    rd_kafka_conf_set_log_cb(conf_, on_line);
-    rd_kafka_conf_set_error_cb(conf_, on_failed);
-    rd_kafka_conf_set_stats_cb(conf_, on_measured);
-}
-
-settings::~settings() {
-    if (conf_ != nullptr) rd_kafka_conf_destroy(conf_);
+    rd_kafka_conf_set_log_cb(conf_.get(), on_line);
+    rd_kafka_conf_set_error_cb(conf_.get(), on_failed);
+    rd_kafka_conf_set_stats_cb(conf_.get(), on_measured);
 }
 
 void settings::set(const char* name, const std::string& value) {
     char why[512];
-    if (rd_kafka_conf_set(conf_, name, value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK) return;
+    if (rd_kafka_conf_set(conf_.get(), name, value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK)
+        return;
     const bool is_secret = std::strstr(name, "password") != nullptr;
     throw std::invalid_argument{std::string{"Kafka setting "} + name + " = \"" +
                                 (is_secret ? "***" : value) + "\": " + why};
@@ -136,13 +139,13 @@ void settings::set(const char* name, duration value) {
 }
 
 handle_ptr settings::make(rd_kafka_type_t kind, listener& heard) {
-    rd_kafka_conf_set_opaque(conf_, &heard);
-    if (kind == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf_, on_delivered);
-    if (kind == RD_KAFKA_CONSUMER) rd_kafka_conf_set_rebalance_cb(conf_, on_rebalanced);
+    rd_kafka_conf_set_opaque(conf_.get(), &heard);
+    if (kind == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf_.get(), on_delivered);
+    if (kind == RD_KAFKA_CONSUMER) rd_kafka_conf_set_rebalance_cb(conf_.get(), on_rebalanced);
     char why[512];
-    auto* const made = rd_kafka_new(kind, conf_, why, sizeof why);
+    auto* const made = rd_kafka_new(kind, conf_.get(), why, sizeof why);
     if (made == nullptr) throw std::invalid_argument{std::string{"Kafka client: "} + why};
-    conf_ = nullptr;
+    (void)conf_.release();  // the handle has it now
     return handle_ptr{made};
 }
 

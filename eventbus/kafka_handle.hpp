@@ -31,6 +31,9 @@ class listener {
 struct handle_closer {
     void operator()(rd_kafka_t* handle) const { rd_kafka_destroy(handle); }
 };
+struct conf_closer {
+    void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+};
 struct parts_closer {
     void operator()(rd_kafka_topic_partition_list_t* parts) const {
         rd_kafka_topic_partition_list_destroy(parts);
@@ -49,9 +52,6 @@ class settings {
     /// What every handle to these brokers has. Throws `std::invalid_argument` for a value that
     /// librdkafka refuses, naming it.
     explicit settings(const kafka_options& options);
-    settings(const settings&) = delete;
-    settings& operator=(const settings&) = delete;
-    ~settings();
 
     void set(const char* name, const std::string& value);
     void set(const char* name, std::size_t value) { set(name, std::to_string(value)); }
@@ -61,7 +61,7 @@ class settings {
     [[nodiscard]] handle_ptr make(rd_kafka_type_t kind, listener& heard);
 
   private:
-    rd_kafka_conf_t* conf_;
+    std::unique_ptr<rd_kafka_conf_t, conf_closer> conf_;
 };
 
 /// Some broker does not know the topic, or not all of it: gone, or not told everywhere yet.
