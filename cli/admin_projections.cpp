@@ -27,6 +27,8 @@ std::string_view to_string(relay_fsm::phase phase) {
             return "advancing";
         case waiting:
             return "waiting";
+        case standing_by:
+            return "standing_by";
         case backing_off:
             return "backing_off";
         case renewing:

@@ -3,8 +3,11 @@
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/async/timeout.hpp"
 #include "tidemark/eventbus/headers.hpp"
+#include "tidemark/observability/log.hpp"
 
+#include <algorithm>
 #include <exception>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -30,7 +33,8 @@ relay::relay(execution& on, event_store& log, read_model_store& checkpoints, eve
       checkpoints_{checkpoints},
       bus_{bus},
       options_{std::move(options)},
-      name_{"relay:" + options_.topic} {
+      name_{"relay:" + options_.topic},
+      owner_{options_.owner.empty() ? on.fresh_id().to_string() : options_.owner} {
     if (options_.topic.empty() || options_.batch_max == 0 || !options_.map) {
         throw std::invalid_argument{"relay of topic \"" + options_.topic +
                                     "\": it needs a topic, a mapping and a batch_max above 0"};
@@ -71,6 +75,7 @@ awaitable<void> relay::run() {
         action = std::move(next);
     }
     show_progress();
+    co_await let_go();
 }
 
 awaitable<relay_action::any> relay::perform_safely(relay_action::any action) {
@@ -100,6 +105,7 @@ awaitable<relay_action::any> relay::perform(relay_action::any action) {
     if (auto* parked = std::get_if<relay_action::park>(&action)) {
         co_return co_await stay_parked(std::move(parked->reason));
     }
+    if (std::holds_alternative<relay_action::stand_by>(action)) co_return co_await stand_by();
     if (std::holds_alternative<relay_action::renew>(action)) {
         if (options_.renew_producer) options_.renew_producer();
         co_return fsm_.renewed();
@@ -117,7 +123,10 @@ awaitable<relay_action::any> relay::load() {
     if (!log) co_return failed(log.error());
     incarnation_ = log->incarnation;
     const checkpoint end{log->last_position, incarnation_};
+    const auto is_held = co_await hold(*stored, *stored);
+    if (!is_held) co_return failed(is_held.error());
     pass_on_orders();
+    if (!*is_held) co_return fsm_.held_elsewhere();
     co_return fsm_.loaded(*stored, end);
 }
 
@@ -133,6 +142,7 @@ awaitable<relay_action::any> relay::read(position after) {
             continue;
         }
         auto message = addressed(std::move(*mapped), each, incarnation_, options_.topic);
+        message.headers.push_back({std::string{bus_header::token}, std::to_string(lease_.token)});
         entries.push_back({each.position, message.key});
         page_.emplace(each.position, pending{std::move(message), each.recorded_at});
     }
@@ -158,9 +168,12 @@ awaitable<relay_action::any> relay::publish(std::vector<position> events) {
 }
 
 awaitable<relay_action::any> relay::advance(relay_action::advance step) {
-    std::function<void(read_model&)> nothing = [](read_model&) {};
-    const auto moved = co_await checkpoints_.update(name_, step.from, step.to, std::move(nothing));
-    if (!moved) co_return failed(moved.error());
+    const auto is_held = co_await hold(step.from, step.to);
+    if (!is_held) co_return failed(is_held.error());
+    if (!*is_held) {
+        pass_on_orders();
+        co_return fsm_.held_elsewhere();
+    }
     page_.erase(page_.begin(), page_.upper_bound(step.to.position));
     pass_on_orders();
     co_return fsm_.advanced();
@@ -172,9 +185,77 @@ awaitable<relay_action::any> relay::wait_for_events() {
         status_.failures = 0;
         status_.reason.clear();
     }
-    co_await wake_.wait_for(on_, options_.poll_interval);
+    const auto is_short = lease_.until - on_.clock().now() < options_.lease * 2 / 3;
+    if (options_.lease > duration{0} && is_short) {
+        const auto is_held = co_await hold(fsm_.at(), fsm_.at());
+        if (!is_held) co_return failed(is_held.error());
+        if (!*is_held) {
+            pass_on_orders();
+            co_return fsm_.held_elsewhere();
+        }
+    }
+    co_await wake_.wait_for(on_, glance());
     pass_on_orders();
     co_return fsm_.waited();
+}
+
+/// How long it looks at neither log nor lease, if nothing wakes it.
+duration relay::glance() const {
+    if (options_.lease <= duration{0}) return options_.poll_interval;
+    return std::min(options_.poll_interval, options_.lease / 3);
+}
+
+awaitable<relay_action::any> relay::stand_by() {
+    page_.clear();
+    {
+        const std::scoped_lock lock{mutex_};
+        status_.failures = 0;
+        status_.reason = "published by " + lease_.owner;
+    }
+    const auto until = on_.clock().steady() + glance();
+    while (!is_stopping_.load()) {
+        const auto left = until - on_.clock().steady();
+        if (left <= duration{0}) break;
+        co_await wake_.wait_for(on_, left);  // commits wake it too: they do not shorten the wait
+    }
+    pass_on_orders();
+    co_return fsm_.waited();
+}
+
+/// Takes or renews the lease, and moves the checkpoint with it; false if another relay has it.
+awaitable<result<bool>> relay::hold(checkpoint from, checkpoint to) {
+    struct seen {
+        relay_lease held;
+        bool is_lost = false;
+    };
+    const auto told = std::make_shared<seen>();
+    const auto now = on_.clock().now();
+    const bool is_moving = from != to;
+    std::function<void(read_model&)> take = [told, now, is_moving, who = owner_,
+                                             span = options_.lease](read_model& in) {
+        told->held = take_lease(in, who, now, span);
+        told->is_lost = told->held.owner != who;
+        if (told->is_lost && is_moving) throw std::runtime_error{"another relay holds the lease"};
+    };
+    const auto moved = co_await checkpoints_.update(name_, from, to, std::move(take));
+    if (!moved && !told->is_lost) co_return moved.error();
+    lease_ = told->held;
+    {
+        const std::scoped_lock lock{mutex_};
+        status_.owner = lease_.owner;
+        status_.token = lease_.token;
+    }
+    co_return !told->is_lost;
+}
+
+/// So that another relay need not wait for the end of the lease. Best effort.
+awaitable<void> relay::let_go() {
+    if (lease_.owner != owner_) co_return;
+    std::function<void(read_model&)> release =
+        [who = owner_, now = on_.clock().now()](read_model& in) { release_lease(in, who, now); };
+    const auto at = fsm_.at();
+    const auto freed = co_await checkpoints_.update(name_, at, at, std::move(release));
+    if (!freed) log::debug("lease of a relay not released", {"reason", freed.error().message()});
 }
 
 awaitable<relay_action::any> relay::back_off(std::uint32_t failures) {

@@ -6,6 +6,7 @@
 #include "tidemark/async/gate.hpp"
 #include "tidemark/eventbus/event_bus.hpp"
 #include "tidemark/eventbus/relay_fsm.hpp"
+#include "tidemark/eventbus/relay_lease.hpp"
 #include "tidemark/eventstore/event_store.hpp"
 #include "tidemark/eventstore/read_model.hpp"
 
@@ -36,6 +37,12 @@ struct relay_options {
     duration poll_interval = std::chrono::seconds{1};
     /// Between failures; there is no last attempt, nothing is dropped.
     backoff_policy retry{.first = std::chrono::milliseconds{100}, .cap = std::chrono::seconds{10}};
+    /// What the relay is known as to others of its topic; empty: a fresh id. The one that holds the
+    /// lease publishes, the others stand by and take over when it ends; see `relay_lease`.
+    std::string owner;
+    /// How long the lease holds without being renewed; renewed at a third of it. 0: the store has
+    /// one process, which takes the lease from the one before it.
+    duration lease = std::chrono::seconds{10};
     /// Makes another producer after a fatal error. Empty: the bus does that by itself.
     std::function<void()> renew_producer;
     /// Shard it runs on.
@@ -53,14 +60,18 @@ struct relay_status {
     std::uint64_t repeated = 0;
     /// In a row; 0 when all is well.
     std::uint32_t failures = 0;
+    /// Who publishes the topic, as far as this relay knows; and its fencing token.
+    std::string owner;
+    std::uint64_t token = 0;
     /// The last failure, or why it is parked; empty when all is well.
     std::string reason;
     /// When the oldest event that is read and not yet on the bus was stored.
     std::optional<instant> oldest_pending;
 };
 
-/// Carries committed events from the log to the bus, in order, at least once. Two relays of one
-/// topic do not lose or reorder checkpoints (they are compared and set), they only publish twice.
+/// Carries committed events from the log to the bus, in order, at least once. Of the relays of one
+/// topic the one that holds its lease publishes; should two do so for a moment, they do not lose or
+/// reorder checkpoints (they are compared and set), they only publish twice.
 /// Owned by the runtime; started once, stopped before it is destroyed.
 class relay {
   public:
@@ -87,6 +98,10 @@ class relay {
     [[nodiscard]] awaitable<relay_action::any> publish(std::vector<position> events);
     [[nodiscard]] awaitable<relay_action::any> advance(relay_action::advance step);
     [[nodiscard]] awaitable<relay_action::any> wait_for_events();
+    [[nodiscard]] awaitable<relay_action::any> stand_by();
+    [[nodiscard]] duration glance() const;
+    [[nodiscard]] awaitable<result<bool>> hold(checkpoint from, checkpoint to);
+    [[nodiscard]] awaitable<void> let_go();
     [[nodiscard]] awaitable<relay_action::any> back_off(std::uint32_t failures);
     [[nodiscard]] awaitable<relay_action::any> stay_parked(std::string reason);
     [[nodiscard]] relay_action::any failed(const error& why);
@@ -99,10 +114,12 @@ class relay {
     event_bus& bus_;
     const relay_options options_;
     const std::string name_;
+    const std::string owner_;
 
     // Touched on the relay's shard only.
     relay_fsm fsm_;
     message_id incarnation_;
+    relay_lease lease_;
     struct pending {
         bus_message message;
         instant recorded_at{};

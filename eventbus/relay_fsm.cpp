@@ -37,6 +37,13 @@ relay_action::any relay_fsm::loaded(const checkpoint& stored, const checkpoint& 
     return read();
 }
 
+relay_action::any relay_fsm::held_elsewhere() {
+    if (is_stopping_) return end();
+    failures_ = 0;
+    phase_ = phase::standing_by;
+    return relay_action::stand_by{};
+}
+
 relay_action::any relay_fsm::read() {
     if (is_stopping_) return end();
     page_.clear();
@@ -190,6 +197,7 @@ relay_action::any relay_fsm::waited() {
         return relay_action::park{{}};
     }
     if (phase_ == phase::waiting) return read();
+    if (phase_ == phase::standing_by) return load();
     switch (after_wait_) {
         case phase::reading:
             return read();

@@ -63,11 +63,15 @@ struct park {
     std::string reason;
     friend bool operator==(const park&, const park&) = default;
 };
+/// Another relay publishes this topic: wait, then look again.
+struct stand_by {
+    friend bool operator==(const stand_by&, const stand_by&) = default;
+};
 /// Everything in flight is decided: end.
 struct stop {
     friend bool operator==(const stop&, const stop&) = default;
 };
-using any = std::variant<load, read, publish, advance, idle, back_off, renew, park, stop>;
+using any = std::variant<load, read, publish, advance, idle, back_off, renew, park, stand_by, stop>;
 }  // namespace relay_action
 
 /// From the log to the bus: what to read and send, when the checkpoint may move, when to stop.
@@ -89,12 +93,15 @@ class relay_fsm {
         backing_off,
         renewing,
         parked,
+        standing_by,
         stopped,
     };
 
     [[nodiscard]] relay_action::any start();
     /// `log`: the end of the log and which one it is.
     [[nodiscard]] relay_action::any loaded(const checkpoint& stored, const checkpoint& log);
+    /// Another relay holds the lease of this topic; nothing of the page may be published any more.
+    [[nodiscard]] relay_action::any held_elsewhere();
     /// A load, read or advance failed. `stale`: another relay moved the checkpoint; load it anew.
     /// Not retryable: park.
     [[nodiscard]] relay_action::any failed(const error& why);

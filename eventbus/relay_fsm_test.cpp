@@ -55,6 +55,7 @@ const step persist = [](relay_fsm& f) { return f.reported(all_of({yes, yes, yes}
 const step advance = [](relay_fsm& f) { return f.advanced(); };
 const step wait = [](relay_fsm& f) { return f.waited(); };
 const step renew = [](relay_fsm& f) { return f.renewed(); };
+const step yield = [](relay_fsm& f) { return f.held_elsewhere(); };
 const step stop = [](relay_fsm& f) {
     f.stop();
     return act::any{};
@@ -314,6 +315,28 @@ TEST_CASE("relay fsm: another relay that moved the checkpoint is followed, not o
          {start, load, bring, persist, fail(stale), wait},
          phase::loading,
          act::load{}},
+    });
+}
+
+TEST_CASE("relay fsm: while another relay holds the lease it stands by, and looks again") {
+    check({
+        {"at the start", {start, yield}, phase::standing_by, act::stand_by{}},
+        {"it looks again", {start, yield, wait}, phase::loading, act::load{}},
+        {"and takes over", {start, yield, wait, load}, phase::reading, act::read{pos(10)}},
+        {"its lease went while it published",
+         {start, load, bring, persist, yield},
+         phase::standing_by,
+         act::stand_by{}},
+        {"nothing of the page is published then",
+         {start, load, bring, persist, yield, wait, load},
+         phase::reading,
+         act::read{pos(10)}},
+        {"while it waited for events",
+         {start, load, bring_nothing, yield},
+         phase::standing_by,
+         act::stand_by{}},
+        {"a stop ends it", {start, yield, stop, wait}, phase::stopped, act::stop{}},
+        {"a stop that came before", {start, stop, yield}, phase::stopped, act::stop{}},
     });
 }
 

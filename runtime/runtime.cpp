@@ -82,6 +82,8 @@ void runtime::add_performer(std::string request, erased_performer performer) {
 }
 
 void runtime::relay(relay_options options) {
+    if (options.owner.empty()) options.owner = options_.owner;
+    options.lease = events_.is_shared() ? options_.lease : duration{0};
     relays_.push_back(
         std::make_unique<tidemark::relay>(execution_, events_, events_, bus_, std::move(options)));
 }
