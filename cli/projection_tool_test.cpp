@@ -83,7 +83,7 @@ void make_store(const std::string& url) {
     const auto values = settings_of(url);
     io world{{.shards = 1}};
     const auto events = cli::open_store(world, values, cli::store_mode::serving);
-    const auto bus = cli::open_bus();
+    const auto bus = cli::open_bus(world, values, true);
     runtime app{world, *events, *bus};
     counters().wire(app, values);
     app.start();

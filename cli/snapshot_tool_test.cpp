@@ -61,7 +61,7 @@ void with_snapshots(const std::string& url, const std::function<void(storage&, i
     const auto values = settings_of(url);
     io world{{.shards = 1}};
     const auto events = cli::open_store(world, values, cli::store_mode::serving);
-    const auto bus = cli::open_bus();
+    const auto bus = cli::open_bus(world, values, true);
     runtime app{world, *events, *bus};
     auto store = app.store<counter>({.snapshot_every = 2});
     app.start();
