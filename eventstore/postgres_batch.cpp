@@ -204,6 +204,9 @@ std::vector<append_outcome> postgres_batch::run(postgres_connection& session, st
                                 requests_.begin() + static_cast<std::ptrdiff_t>(end)};
     const auto order = by_stream(requests);
     if (!checks_ids) {
+        if (requests.size() == 1) {
+            if (auto told = append_event(session, *requests.front(), now)) return {*told};
+        }
         if (auto told = append_events(session, requests, order, now)) return std::move(*told);
     }
     const append_call call{requests, order};

@@ -2,6 +2,7 @@
 
 #include "tidemark/eventstore/postgres_connection.hpp"
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@ namespace {
 constexpr std::string_view append_sql =
     "SELECT at, befores, drawn FROM append_events($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,"
     "$15,$16,$17,$18,$19,$20,$21,$22,$23)";
+
+constexpr std::string_view append_one_sql =
+    "SELECT append_event($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)";
 
 bool has_events_alone(const append_request& request) {
     return !request.events.empty() && request.effects.empty() && request.timers_set.empty() &&
@@ -158,7 +162,47 @@ class event_appends {
     postgres_array messages_{postgres_type::text};
 };
 
+/// The parameters of the shortest way. Refers to the request.
+std::array<postgres_value, 17> values_of(const append_request& request,
+                                         std::optional<instant> now) {
+    static const command_record none;
+    const auto& expected = request.expected;
+    const auto& event = request.events.front();
+    const auto& trace = request.trace;
+    const auto& command = request.command ? *request.command : none;
+    const auto at = expected.at();
+    return {now,
+            request.stream.text(),
+            std::string_view{request.stream.category()},
+            at ? static_cast<std::int64_t>(at->value()) : std::int64_t{-1},
+            expected.head().value_or(message_id{}),
+            event.id,
+            event.message.name,
+            trace.correlation,
+            trace.causation,
+            trace.traceparent,
+            postgres_value::bytes(event.message.payload),
+            command.scope,
+            command.id,
+            command.payload_hash,
+            postgres_value::int4(static_cast<int>(command.outcome)),
+            command.reason,
+            command.message};
+}
+
 }  // namespace
+
+std::optional<append_outcome> append_event(postgres_connection& session,
+                                           const append_request& request,
+                                           std::optional<instant> now) {
+    if (request.events.size() != 1 || !has_events_alone(request)) return std::nullopt;
+    auto rows = session.run(append_one_sql, values_of(request, now));
+    if (!rows.next() || rows.is_null(0)) return std::nullopt;
+    const auto told = read_numbers(rows.bytes(0));
+    return append_committed{.version = version{static_cast<std::uint64_t>(told.at(1)) + 1},
+                            .position = position{static_cast<std::uint64_t>(told.at(2))},
+                            .recorded_at = instant{duration{told.at(0)}}};
+}
 
 std::optional<std::vector<append_outcome>> append_events(
     postgres_connection& session, const std::vector<const append_request*>& requests,
@@ -177,6 +221,9 @@ std::optional<std::vector<append_outcome>> append_events(
 void prepare_append_events(postgres_connection& session) {
     const event_appends nothing;
     session.prepare(append_sql, nothing.values(std::nullopt));
+    append_request one;
+    one.events.emplace_back();
+    session.prepare(append_one_sql, values_of(one, std::nullopt));
 }
 
 }  // namespace tidemark

@@ -19,7 +19,13 @@ class postgres_connection;
     postgres_connection& session, const std::vector<const append_request*>& requests,
     const std::vector<std::size_t>& order, std::optional<instant> now);
 
-/// Prepares its statement.
+/// The shortest way, for a request that travels alone: one event and perhaps an answer. Nothing as
+/// above. Throws `postgres_failure`, a duplicate if the event id is stored already.
+[[nodiscard]] std::optional<append_outcome> append_event(postgres_connection& session,
+                                                         const append_request& request,
+                                                         std::optional<instant> now);
+
+/// Prepares the statements of both.
 void prepare_append_events(postgres_connection& session);
 
 }  // namespace tidemark

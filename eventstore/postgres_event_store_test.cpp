@@ -158,7 +158,7 @@ TEST_CASE("postgres store: a row that the server refuses fails its own append on
     CHECK(run(store->read(account("b"), version{}, 100)).value().size() == 20);
 }
 
-TEST_CASE("postgres store: what comes together is one statement for each writer") {
+TEST_CASE("postgres store: what comes together is at most one statement for each writer") {
     if (!has_postgres()) return;
     const postgres_database database;
     const auto store = open(database.options());
@@ -167,7 +167,7 @@ TEST_CASE("postgres store: what comes together is one statement for each writer"
         all.push_back(command(account(std::to_string(i)), none, std::to_string(i), 2));
     }
     for (const auto& told : append_all(*store, all)) get_or_fail<append_committed>(told);
-    CHECK(store->commits().commits == database.options().writers);
+    CHECK(store->commits().commits <= database.options().writers);
     CHECK(store->commits().requests == all.size());
     CHECK(store->commits().repeats == 0);
 }

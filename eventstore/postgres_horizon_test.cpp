@@ -35,6 +35,13 @@ position append_on(postgres_connection& session, const std::string& stream,
     return append_on(session, std::vector{request(account(stream), any, events)});
 }
 
+/// One append for each of the functions that append: of one event, of events, of anything.
+std::vector<append_request> each_way(const std::string& stream) {
+    auto wide = request(account(stream), any);
+    wide.timers_set = {timer_at("late", instant{})};
+    return {request(account(stream), any), request(account(stream), any, 2), wide};
+}
+
 std::vector<std::uint64_t> positions_of(const event_page& page) {
     std::vector<std::uint64_t> found;
     for (const auto& event : page.events) found.push_back(event.position.value());
@@ -74,20 +81,40 @@ struct log_under_test {
 
 }  // namespace
 
-TEST_CASE("horizon: the first append of all is waited for") {
+TEST_CASE("horizon: the first append of all is waited for, whatever it stores") {
+    if (!has_postgres()) return;
+    for (const auto& first : each_way("slow")) {
+        log_under_test log;
+        const auto size = first.events.size();
+        CAPTURE(size);
+        // The sequence was never called: its last value is 1, but nothing is drawn.
+        CHECK(read_from(log.reader).horizon == position{0});
+        log.slow.execute("BEGIN");
+        CHECK(append_on(log.slow, {first}) == position{size});
+        CHECK(append_on(log.quick, "quick") == position{size + 1});
+        const auto early = read_from(log.reader);
+        CHECK(early.events.empty());
+        CHECK(early.horizon == position{0});
+        CHECK(early.seen == position{0});
+        log.slow.execute("COMMIT");
+        CHECK(read_from(log.reader).events.size() == size + 1);
+    }
+}
+
+TEST_CASE("horizon: every way to append publishes how far the log was before") {
     if (!has_postgres()) return;
     log_under_test log;
-    // The sequence was never called: its last value is 1, but nothing is drawn.
-    CHECK(read_from(log.reader).horizon == position{0});
-    log.slow.execute("BEGIN");
-    CHECK(append_on(log.slow, "slow") == position{1});
-    CHECK(append_on(log.quick, "quick") == position{2});
-    const auto early = read_from(log.reader);
-    CHECK(early.events.empty());
-    CHECK(early.horizon == position{0});
-    CHECK(early.seen == position{0});
-    log.slow.execute("COMMIT");
-    CHECK(positions_of(read_from(log.reader)) == list{1, 2});
+    append_on(log.quick, "before", 3);
+    for (const auto& late : each_way("slow")) {
+        const auto before = read_from(log.reader).seen;
+        log.slow.execute("BEGIN");
+        append_on(log.slow, {late});
+        append_on(log.quick, "after");
+        CHECK(read_from(log.reader).seen == before);
+        CHECK(read_from(log.reader).horizon == before);
+        log.slow.execute("COMMIT");
+        CHECK(read_from(log.reader, before).events.size() == late.events.size() + 1);
+    }
 }
 
 TEST_CASE("horizon: a late commit holds back what was drawn after it, not what was before") {
@@ -234,9 +261,12 @@ TEST_CASE("horizon: appends and readers demand read committed") {
     log_under_test log;
     for (const std::string level : {"REPEATABLE READ", "SERIALIZABLE"}) {
         CAPTURE(level);
+        for (const auto& one : each_way("slow")) {
+            log.slow.execute("BEGIN ISOLATION LEVEL " + level);
+            CHECK(state_of([&] { append_on(log.slow, {one}); }) == "25000");
+            log.slow.execute("ROLLBACK");
+        }
         log.slow.execute("BEGIN ISOLATION LEVEL " + level);
-        CHECK(state_of([&] { append_on(log.slow, "slow"); }) == "25000");
-        log.slow.execute("ROLLBACK; BEGIN ISOLATION LEVEL " + level);
         CHECK(state_of([&] { std::ignore = read_from(log.slow); }) == "25000");
         log.slow.execute("ROLLBACK");
     }

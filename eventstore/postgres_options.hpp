@@ -66,7 +66,7 @@ struct postgres_options {
     /// Requests that wait for a writer. One more is `overloaded`; a batch larger than this is taken
     /// when nothing waits.
     std::size_t writes_queued_max = 10'000;
-    /// Bounds of one statement. Requests beyond them wait for the next.
+    /// Bounds of one statement, of at least two requests. Those beyond them wait for the next.
     std::size_t batch_requests_max = 1'000;
     std::size_t batch_bytes_max = 8UL * 1024 * 1024;
 };

@@ -7,7 +7,6 @@
 #include "tidemark/eventstore/postgres_connection.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <optional>
 #include <utility>
 
@@ -20,6 +19,10 @@ constexpr int repeats_whole_max = 10;
 constexpr backoff_policy reconnect_policy{.first = std::chrono::milliseconds{20},
                                           .cap = std::chrono::seconds{1}};
 
+std::size_t writers_of(const postgres_options& options) {
+    return std::max<std::size_t>(options.writers, 1);
+}
+
 /// Whether an id of ours is stored already, rather than another process was quicker: only then is
 /// it worth while to look for the ids, which makes the next try slower than that process.
 bool is_of_ids(const postgres_failure& failed) {
@@ -28,47 +31,11 @@ bool is_of_ids(const postgres_failure& failed) {
 
 }  // namespace
 
-/// One caller's batch on its way. Told from several threads, each its own places.
-class postgres_writer::ticket {
-  public:
-    ticket(append_batch asked, std::unique_ptr<resumption<outcomes>> caller)
-        : batch{std::move(asked)},
-          caller_{std::move(caller)},
-          told_(batch->size(), append_outcome{error{}}),
-          missing_{batch->size()} {}
-
-    void tell(std::size_t place, append_outcome outcome) {
-        told_[place] = std::move(outcome);
-        if (missing_.fetch_sub(1) == 1) caller_->resume(std::move(told_));
-    }
-
-    const append_batch batch;
-
-  private:
-    std::unique_ptr<resumption<outcomes>> caller_;
-    outcomes told_;
-    std::atomic<std::size_t> missing_;
-};
-
-struct postgres_writer::queued {
-    std::shared_ptr<ticket> caller;
-    std::size_t place = 0;
-
-    [[nodiscard]] const append_request& request() const { return (*caller->batch)[place]; }
-    [[nodiscard]] std::size_t stream() const {
-        return std::hash<std::string>{}(request().stream.text());
-    }
-};
-
-/// A thread's queue and what it has taken from it. Guarded by the writer's mutex: `queue` and
-/// `is_busy`; the rest belongs to the thread.
+/// What belongs to one thread.
 struct postgres_writer::lane {
-    std::condition_variable wake;
-    std::deque<queued> queue;
-    bool is_busy = false;
-
+    std::size_t number = 0;
     std::unique_ptr<postgres_connection> session;
-    std::vector<queued> taken;
+    std::vector<postgres_queued> taken;
     postgres_batch batch;
     outcomes told;
 };
@@ -87,10 +54,13 @@ struct postgres_writer::attempts {
 
 postgres_writer::postgres_writer(const postgres_options& options, const clock* time,
                                  std::function<void()> committed)
-    : options_{options}, time_{time}, committed_{std::move(committed)} {
-    const auto count = std::max<std::size_t>(options.writers, 1);
-    for (std::size_t i = 0; i < count; ++i) {
+    : options_{options},
+      time_{time},
+      committed_{std::move(committed)},
+      queue_{options_, writers_of(options)} {
+    for (std::size_t i = 0; i < writers_of(options); ++i) {
         auto made = std::make_unique<lane>();
+        made->number = i;
         made->session = std::make_unique<postgres_connection>(options_);
         postgres_batch::prepare(*made->session);
         lanes_.push_back(std::move(made));
@@ -101,12 +71,7 @@ postgres_writer::postgres_writer(const postgres_options& options, const clock* t
 }
 
 postgres_writer::~postgres_writer() {
-    {
-        const std::scoped_lock lock{mutex_};
-        is_stopping_ = true;
-    }
-    stopping_.notify_all();
-    for (const auto& own : lanes_) own->wake.notify_one();
+    queue_.stop();
     for (auto& thread : threads_) thread.join();
 }
 
@@ -116,56 +81,22 @@ void postgres_writer::push(append_batch batch, std::unique_ptr<resumption<outcom
         caller->resume({});
         return;
     }
-    auto made = std::make_shared<ticket>(std::move(batch), std::move(caller));
-    auto is_taken = false;
-    {
-        const std::scoped_lock lock{mutex_};
-        is_taken = queued_requests_ == 0 || queued_requests_ + size <= options_.writes_queued_max;
-        if (is_taken) queued_requests_ += size;
-    }
-    if (is_taken) {
-        enqueue(made);
-        return;
-    }
-    const error full{errc::overloaded, "PostgreSQL at " + mask_postgres_url(options_.url) + ": " +
-                                           std::to_string(options_.writes_queued_max) +
-                                           " requests wait for the writers already; send less or "
-                                           "try again later"};
-    for (std::size_t i = 0; i < size; ++i) made->tell(i, full);
-}
-
-void postgres_writer::enqueue(const std::shared_ptr<ticket>& caller) {
-    const auto batch = caller->batch;
+    const auto made = std::make_shared<postgres_ticket>(batch, std::move(caller));
     std::vector<std::size_t> sound;
-    std::vector<std::pair<std::size_t, error>> faults;
-    sound.reserve(batch->size());
-    for (std::size_t i = 0; i < batch->size(); ++i) {
+    sound.reserve(size);
+    for (std::size_t i = 0; i < size; ++i) {
         if (auto fault = find_fault((*batch)[i])) {
-            faults.emplace_back(i, std::move(*fault));
+            made->tell(i, std::move(*fault));
         } else {
             sound.push_back(i);
         }
     }
-    {
-        const std::scoped_lock lock{mutex_};
-        queued_requests_ -= faults.size();
-        for (const auto i : sound) {
-            auto& own = choose_lane((*batch)[i].stream);
-            own.queue.push_back({caller, i});
-            if (!own.is_busy) own.wake.notify_one();
-        }
-    }
-    for (auto& [place, fault] : faults) caller->tell(place, std::move(fault));
-}
-
-postgres_writer::lane& postgres_writer::choose_lane(const stream_id& stream) {
-    auto& bound = streams_[std::hash<std::string>{}(stream.text())];
-    if (bound.requests++ > 0) return *bound.bound;
-    const auto load = [](const std::unique_ptr<lane>& own) {
-        return own->queue.size() + (own->is_busy ? 1 : 0);
-    };
-    bound.bound = std::ranges::min_element(lanes_, {}, load)->get();
-    return *bound.bound;
+    if (queue_.push(made, sound)) return;
+    const error full{errc::overloaded, "PostgreSQL at " + mask_postgres_url(options_.url) + ": " +
+                                           std::to_string(options_.writes_queued_max) +
+                                           " requests wait for the writers already; send less or "
+                                           "try again later"};
+    for (const auto place : sound) made->tell(place, full);
 }
 
 postgres_commit_counts postgres_writer::counts() const {
@@ -173,30 +104,11 @@ postgres_commit_counts postgres_writer::counts() const {
 }
 
 void postgres_writer::loop(lane& own) {
-    while (take(own)) {
+    while (queue_.take(own.number, own.batch, own.taken)) {
         own.told.assign(own.taken.size(), append_outcome{error{}});
         commit(own, 0, own.taken.size());
         finish(own);
     }
-}
-
-bool postgres_writer::take(lane& own) {
-    std::unique_lock lock{mutex_};
-    own.is_busy = false;
-    own.wake.wait(lock, [&] { return is_stopping_ || !own.queue.empty(); });
-    if (own.queue.empty()) return false;
-    own.is_busy = true;
-    std::size_t bytes = 0;
-    while (!own.queue.empty() && own.taken.size() < options_.batch_requests_max) {
-        const auto& request = own.queue.front().request();
-        bytes += bytes_of(request);
-        if (bytes > options_.batch_bytes_max && !own.taken.empty()) break;
-        if (!own.batch.try_add(request)) break;
-        own.taken.push_back(std::move(own.queue.front()));
-        own.queue.pop_front();
-    }
-    queued_requests_ -= own.taken.size();
-    return true;
 }
 
 void postgres_writer::commit(lane& own, std::size_t begin, std::size_t end) {
@@ -267,8 +179,7 @@ bool postgres_writer::may_go_on(lane& own, attempts& made, const postgres_failur
 bool postgres_writer::wait_to_reconnect(attempts& made) {
     const auto pause = backoff(reconnect_policy, ++made.reconnects, real_random{}.next());
     if (real_clock{}.steady() + pause > made.until) return false;
-    std::unique_lock lock{mutex_};
-    return !stopping_.wait_for(lock, pause, [this] { return is_stopping_; });
+    return queue_.pause(pause);
 }
 
 void postgres_writer::fail(lane& own, std::size_t begin, std::size_t end, const attempts& made,
@@ -289,13 +200,7 @@ void postgres_writer::fail(lane& own, std::size_t begin, std::size_t end, const 
 
 void postgres_writer::finish(lane& own) {
     requests_ += own.taken.size();
-    {
-        const std::scoped_lock lock{mutex_};
-        for (const auto& one : own.taken) {
-            const auto bound = streams_.find(one.stream());
-            if (--bound->second.requests == 0) streams_.erase(bound);
-        }
-    }
+    queue_.release(own.taken);
     const auto is_stored = [](const auto& one) {
         return std::holds_alternative<append_committed>(one);
     };

@@ -4,17 +4,15 @@
 #include "tidemark/async/executor.hpp"
 #include "tidemark/eventstore/append.hpp"
 #include "tidemark/eventstore/postgres_options.hpp"
+#include "tidemark/eventstore/postgres_write_queue.hpp"
 #include "tidemark/eventstore/resumption.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 namespace tidemark {
@@ -30,8 +28,8 @@ struct postgres_commit_counts {
 };
 
 /// The threads that append, each with a session of its own, with group commit: what gathers while
-/// one statement is under way goes into the next, with no artificial wait. A stream stays with one
-/// thread while any append of it waits or is under way, so that its appends are decided in order.
+/// one statement is under way goes into the next (see `postgres_write_queue`). A stream stays with
+/// one thread while any append of it is under way, so that its appends are decided in order.
 /// Owned by the storage; the destructor carries out what is queued, as far as the server answers
 /// at once.
 ///
@@ -56,15 +54,10 @@ class postgres_writer {
     [[nodiscard]] postgres_commit_counts counts() const;
 
   private:
-    class ticket;
-    struct queued;
     struct lane;
     struct attempts;
 
-    void enqueue(const std::shared_ptr<ticket>& caller);
-    [[nodiscard]] lane& choose_lane(const stream_id& stream);
     void loop(lane& own);
-    [[nodiscard]] bool take(lane& own);
     void commit(lane& own, std::size_t begin, std::size_t end);
     [[nodiscard]] bool may_go_on(lane& own, attempts& made, const postgres_failure& failed,
                                  std::size_t requests);
@@ -77,17 +70,7 @@ class postgres_writer {
     const clock* time_;
     std::function<void()> committed_;
 
-    std::mutex mutex_;
-    std::condition_variable stopping_;
-    /// Which lane a stream is bound to and by how many requests, by the hash of its text: two
-    /// streams of one hash share a lane, which harms nobody.
-    struct binding {
-        lane* bound = nullptr;
-        std::size_t requests = 0;
-    };
-    std::unordered_map<std::size_t, binding> streams_;
-    std::size_t queued_requests_ = 0;
-    bool is_stopping_ = false;
+    postgres_write_queue queue_;
 
     std::atomic<std::uint64_t> commits_{0};
     std::atomic<std::uint64_t> requests_{0};

@@ -69,3 +69,61 @@ BEGIN
   END IF;
 END
 $function$;
+
+-- Stores one event, and the answer given with it, if nothing speaks against it: the shortest way,
+-- for an append that travels alone. expected, expected_head: see `append`; answer_scope: '' without
+-- a command. Answers when it was stored, the version of the stream before, and its position;
+-- nothing if the head is not the expected one or the command is known.
+CREATE FUNCTION append_event(
+  at_time bigint, to_stream text, to_category text, expected bigint, expected_head uuid,
+  event_id uuid, event_name text, event_correlation uuid, event_causation uuid,
+  event_traceparent text, event_payload bytea, answer_scope text, answer_id text,
+  answer_hash bigint, answer_outcome integer, answer_reason text, answer_message text)
+RETURNS bigint[] LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path FROM CURRENT SET enable_seqscan = off AS $function$
+DECLARE
+  zero CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+  at bigint;
+  head bigint;
+  head_event uuid;
+  drawn bigint;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'an append needs isolation level read committed, not %',
+      current_setting('transaction_isolation') USING ERRCODE = 'invalid_transaction_state',
+      HINT = 'Let default_transaction_isolation of this role and database be read committed.';
+  END IF;
+
+  -- Readers stay behind the lowest of these locks, so it must stand before a position is drawn. A
+  -- sequence that was never called has no last value: the log is empty.
+  PERFORM pg_advisory_xact_lock_shared(
+    (m.lock_tag::bigint << 48) | coalesce(pg_sequence_last_value('positions'), 0)) FROM meta m;
+
+  IF answer_scope <> '' THEN
+    PERFORM 1 FROM answers k WHERE k.scope = answer_scope AND k.id = answer_id;
+    IF FOUND THEN RETURN NULL; END IF;
+  END IF;
+
+  SELECT e.version, e.id INTO head, head_event FROM events e
+    WHERE e.stream = to_stream ORDER BY e.version DESC LIMIT 1;
+  head := coalesce(head, 0);
+  IF expected >= 0 AND (expected <> head
+                        OR expected_head <> zero AND expected_head IS DISTINCT FROM head_event) THEN
+    RETURN NULL;
+  END IF;
+
+  at := coalesce(at_time, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+  drawn := nextval('positions');
+  INSERT INTO events(position, version, recorded_at, id, correlation, causation, stream, category,
+                     name, traceparent, payload)
+    VALUES(drawn, head + 1, at, event_id, event_correlation, event_causation, to_stream,
+           to_category, event_name, event_traceparent, event_payload);
+  IF answer_scope <> '' THEN
+    INSERT INTO answers(scope, id, payload_hash, outcome, stream, first_version, last_version,
+                        position, reason, message, at)
+      VALUES(answer_scope, answer_id, answer_hash, answer_outcome, to_stream, head, head + 1,
+             drawn, answer_reason, answer_message, at);
+  END IF;
+  RETURN ARRAY[at, head, drawn];
+END
+$function$;

@@ -40,6 +40,7 @@ BEGIN
   FOR f IN
     SELECT p.oid::regprocedure AS name, p.proname,
            CASE p.proname WHEN 'append' THEN ARRAY['tidemark_writer']
+                          WHEN 'append_event' THEN ARRAY['tidemark_writer']
                           WHEN 'append_events' THEN ARRAY['tidemark_writer']
                           WHEN 'end_effects' THEN ARRAY['tidemark_runner']
                           WHEN 'prune_answers' THEN ARRAY['tidemark_runner']
