@@ -4,9 +4,11 @@
 #include "tidemark/async/gate.hpp"
 #include "tidemark/async/run.hpp"
 #include "tidemark/async/spawn.hpp"
+#include "tidemark/bench/latencies.hpp"
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -47,6 +49,43 @@ void closed_loop(tidemark::execution& on, std::uint64_t clients, std::uint64_t t
         tidemark::spawn(shared->gate, on.shard(i % on.shard_count()), loop::run(shared, once, i));
     }
     tidemark::run(on, shared->gate.close());
+}
+
+/// Starts `rate` calls a second, `total` in all, on time whether earlier ones are done or not;
+/// tells `took` how long each took from when it was due. Blocks; not on a shard.
+template <class Once>
+void open_loop(tidemark::execution& on, std::uint64_t rate, std::uint64_t total, latencies& took,
+               Once& once) {
+    using clock = latencies::clock;
+    struct calls {
+        tidemark::execution& on;
+        Once& once;
+        std::uint64_t rate;
+        tidemark::gate gate{};
+        std::vector<clock::duration> spans{};
+
+        static tidemark::awaitable<void> run(calls& all, std::uint64_t number,
+                                             clock::time_point due) {
+            co_await all.once(number);
+            all.spans[number] = clock::now() - due;
+        }
+        static tidemark::awaitable<void> start(calls& all) {
+            const auto timer = all.on.make_timer(0);
+            const auto begun = clock::now();
+            for (std::uint64_t i = 0; i < all.spans.size(); ++i) {
+                const auto due = begun + std::chrono::nanoseconds{1'000'000'000} * i / all.rate;
+                const auto left =
+                    std::chrono::duration_cast<tidemark::duration>(due - clock::now());
+                if (left.count() > 0) co_await timer->wait(left);
+                tidemark::spawn(all.gate, all.on.shard(i % all.on.shard_count()), run(all, i, due));
+            }
+        }
+    };
+    calls all{.on = on, .once = once, .rate = rate};
+    all.spans.resize(total);
+    tidemark::run(on, calls::start(all));
+    tidemark::run(on, all.gate.close());
+    for (const auto span : all.spans) took.add(0, span);
 }
 
 }  // namespace bench
