@@ -43,9 +43,10 @@ postgres_calls::~postgres_calls() {
     {
         const std::scoped_lock lock{mutex_};
         is_stopping_ = true;
+        for (auto* wake : resting_) wake->notify_one();
+        resting_.clear();
     }
     pool_.stop();
-    wake_.notify_all();
     stopped_.notify_all();
     for (auto& thread : threads_) thread.join();
 }
@@ -54,24 +55,33 @@ void postgres_calls::push(std::unique_ptr<postgres_call> call) {
     call->until = real_clock{}.steady() + options_.acquire_timeout;
     {
         const std::scoped_lock lock{mutex_};
-        if (queue_.size() < options_.calls_queued_max) queue_.push_back(std::move(call));
+        if (queue_.size() < options_.calls_queued_max) {
+            queue_.push_back(std::move(call));
+            if (!resting_.empty()) {
+                resting_.back()->notify_one();
+                resting_.pop_back();
+            }
+        }
     }
-    if (!call) {
-        wake_.notify_one();
-        return;
-    }
+    if (!call) return;
     call->fail({errc::overloaded, "PostgreSQL at " + pool_.place() + ": " +
                                       std::to_string(options_.calls_queued_max) +
                                       " calls wait for a connection already; try again later"});
 }
 
 void postgres_calls::loop() {
-    while (const auto call = take()) carry_out(*call);
+    std::condition_variable wake;
+    while (const auto call = take(wake)) carry_out(*call);
 }
 
-std::unique_ptr<postgres_call> postgres_calls::take() {
+std::unique_ptr<postgres_call> postgres_calls::take(std::condition_variable& wake) {
     std::unique_lock lock{mutex_};
-    wake_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+    while (queue_.empty() && !is_stopping_) {
+        // Woken for nothing it may still stand in the list, but never twice.
+        if (std::ranges::find(resting_, &wake) == resting_.end()) resting_.push_back(&wake);
+        wake.wait(lock);
+    }
+    std::erase(resting_, &wake);
     if (queue_.empty()) return nullptr;
     auto next = std::move(queue_.front());
     queue_.pop_front();

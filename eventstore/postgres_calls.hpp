@@ -52,7 +52,9 @@ class awaited_call final : public postgres_call {
 };
 
 /// The threads that speak with the database for everything but appends, one for each connection of
-/// the pool. Owned by the store; the destructor ends what runs and refuses what is queued.
+/// the pool. The one that rested last is the first to work again: its memory, its session and the
+/// server's process for it are warm. Owned by the store; the destructor ends what runs and refuses
+/// what is queued.
 ///
 /// A call that was not sent, or that the database undid in favour of another, is sent again until
 /// its time is over. A lost answer is asked for again by a call that only reads; one that writes
@@ -96,7 +98,8 @@ class postgres_calls {
 
   private:
     void loop();
-    [[nodiscard]] std::unique_ptr<postgres_call> take();
+    /// `wake`: of the thread that asks.
+    [[nodiscard]] std::unique_ptr<postgres_call> take(std::condition_variable& wake);
     void carry_out(postgres_call& call);
     /// Nothing if the call ended, otherwise why it is to be sent again.
     [[nodiscard]] std::optional<postgres_failure> attempt(postgres_call& call,
@@ -107,7 +110,8 @@ class postgres_calls {
     const postgres_options options_;
     postgres_pool pool_;
     std::mutex mutex_;
-    std::condition_variable wake_;
+    /// Threads without work, the one that has rested longest first.
+    std::vector<std::condition_variable*> resting_;
     std::condition_variable stopped_;
     std::deque<std::unique_ptr<postgres_call>> queue_;
     bool is_stopping_ = false;
