@@ -25,7 +25,9 @@ ROLE = "tidemark"
 START_SECONDS, STOP_SECONDS, PORT_ATTEMPTS = 60, 60, 3
 SETTINGS = {"fsync": "on", "synchronous_commit": "on", "max_connections": "200",
             "max_prepared_transactions": "20", "shared_buffers": "128MB",
-            "listen_addresses": "127.0.0.1"}
+            "listen_addresses": "127.0.0.1",
+            # Statements are counted in databases that ask for it.
+            "shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "none"}
 
 
 class Unavailable(Exception):
