@@ -20,7 +20,6 @@
 
 namespace {
 
-using bank::account_id;
 using bench::postgres_world;
 
 const std::string a_payload = bench::payload_of(220);
@@ -124,24 +123,30 @@ void append_open_loop(benchmark::State& state) {
 }
 BENCHMARK(append_open_loop)->Name("postgres/W1_open_5000")->Arg(5000)->UseRealTime()->Iterations(1);
 
-/// W3 warm: a command on one of 1,000 accounts whose state is in memory.
+/// W3: a command on one of 1,000 accounts of 10 events; warm, with the states in memory, as usual,
+/// and cold, each read anew.
 void execute(benchmark::State& state) {
-    postgres_world w;
+    tidemark::runtime_options how;
+    if (state.range(1) == 0) how.cache_bytes = 1;
+    postgres_world w{{}, how};
     constexpr std::size_t accounts = 1'000;
-    w.open_accounts(accounts);
+    w.open_accounts(accounts, 10);
     const auto clients = static_cast<std::uint64_t>(state.range(0));
     const auto calls = bench::calls_of(clients * 100);
     std::atomic<std::size_t> next{0};
     bench::latencies took{clients};
-    auto once = [&](std::uint64_t client) {
-        return took.timed(client, w.deposit(account_id{std::to_string(next++ % accounts)}));
-    };
+    auto deposit = [&](std::uint64_t) { return w.deposit(w.account(next++ % accounts)); };
+    auto once = [&](std::uint64_t client) { return took.timed(client, deposit(client)); };
+    // What is warm has been read once.
+    if (state.range(1) == 1) bench::closed_loop(w.io, clients, accounts, deposit);
     for (auto _ : state) bench::closed_loop(w.io, clients, calls, once);
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
     took.tell(state);
 }
-BENCHMARK(execute)->Name("postgres/W3_warm_C16")->Arg(16)->UseRealTime()->Iterations(2);
-BENCHMARK(execute)->Name("postgres/W3_warm_C128")->Arg(128)->UseRealTime()->Iterations(2);
+BENCHMARK(execute)->Name("postgres/W3_cold_C16")->Args({16, 0})->UseRealTime()->Iterations(2);
+BENCHMARK(execute)->Name("postgres/W3_cold_C128")->Args({128, 0})->UseRealTime()->Iterations(2);
+BENCHMARK(execute)->Name("postgres/W3_warm_C16")->Args({16, 1})->UseRealTime()->Iterations(2);
+BENCHMARK(execute)->Name("postgres/W3_warm_C128")->Args({128, 1})->UseRealTime()->Iterations(2);
 
 /// W4: 32 clients on one account; every decision is made on the state before it.
 void execute_hot(benchmark::State& state) {
@@ -149,14 +154,13 @@ void execute_hot(benchmark::State& state) {
     w.open_accounts(1);
     constexpr std::uint64_t clients = 32;
     const auto calls = bench::calls_of(10'000);
-    auto once = [&](std::uint64_t) { return w.deposit(account_id{"0"}); };
+    auto once = [&](std::uint64_t) { return w.deposit(w.account(0)); };
     std::uint64_t rounds = 0;
     for (auto _ : state) {
         bench::closed_loop(w.io, clients, calls, once);
         ++rounds;
     }
-    const auto all =
-        tidemark::run(w.io, w.runtime->state_of(account_id{"0"}.stream(), std::nullopt));
+    const auto all = tidemark::run(w.io, w.runtime->state_of(w.account(0).stream(), std::nullopt));
     if (!all || all->version.value() != 1 + rounds * calls) std::abort();
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
 }

@@ -120,7 +120,7 @@ void append_until_seen(benchmark::State& state) {
     postgres_world w;
     std::unique_ptr<tidemark::postgres_storage> other;
     if (state.range(0) == 1) {
-        other = tidemark::postgres_storage::open({.url = w.database.url()}).value();
+        other = tidemark::postgres_storage::open({.url = w.database->url()}).value();
     }
     moments returned;
     // Of the reader alone until it has ended.
@@ -155,14 +155,15 @@ void reward_until_paid(benchmark::State& state) {
     std::deque<tidemark::event> paid(clients);
     const follower reader{w.io, *w.events, "account", [&](const tidemark::recorded_event& event) {
                               if (event.message.name != "account.deposited.v1") return;
-                              paid[std::stoul(std::string{event.stream.id()})].notify();
+                              const std::string id{event.stream.id()};
+                              paid[std::stoul(id.substr(id.find('.') + 1))].notify();
                           }};
     struct client {
         static tidemark::awaitable<void> begin(postgres_world& w, std::uint64_t number,
                                                tidemark::event& paid) {
             auto rewards = w.runtime->store<reward>();
             const reward_id id{w.io.fresh_id().to_string()};
-            const account_id to{std::to_string(number)};
+            const auto to = w.account(number);
             const bank::money amount{1};
             const auto told = co_await rewards.execute<reward::begin>(id, to, amount);
             if (!told) throw std::runtime_error{told.reason()};

@@ -12,7 +12,6 @@
 
 namespace {
 
-using bank::account_id;
 using bench::postgres_world;
 
 const std::string a_payload = bench::payload_of(220);
@@ -27,11 +26,11 @@ constexpr auto copy_columns =
 struct replay_world : postgres_world {
     replay_world() {
         open_accounts(1);
-        auto once = [this](std::uint64_t) { return deposit(account_id{"0"}); };
+        auto once = [this](std::uint64_t) { return deposit(account(0)); };
         bench::closed_loop(io, 64, stream_events - 1, once);
         auto many = [this](std::uint64_t) { return append(100, a_payload); };
         bench::closed_loop(io, 16, (log_events - stream_events) / 100, many);
-        bench::bare_session{database.url()}.execute("VACUUM ANALYZE tidemark.events");
+        bench::bare_session{database->url()}.execute("VACUUM ANALYZE tidemark.events");
     }
 };
 
@@ -42,7 +41,7 @@ replay_world& replayed() {
 
 void replay_stream(benchmark::State& state) {
     auto& w = replayed();
-    const account_id hot{"0"};
+    const auto hot = w.account(0);
     for (auto _ : state) {
         const auto all = tidemark::run(w.io, w.runtime->state_of(hot.stream(), std::nullopt));
         if (!all || all->version.value() != stream_events) std::abort();
@@ -52,8 +51,9 @@ void replay_stream(benchmark::State& state) {
 BENCHMARK(replay_stream)->Name("postgres/W5_stream")->UseRealTime()->Iterations(10);
 
 void copy_stream(benchmark::State& state) {
-    bench::bare_session session{replayed().database.url()};
-    const auto query = copy_columns + std::string{"WHERE stream = 'account-0' ORDER BY version"};
+    bench::bare_session session{replayed().database->url()};
+    const auto query = std::string{copy_columns} + "WHERE stream = '" +
+                       replayed().account(0).stream().text() + "' ORDER BY version";
     for (auto _ : state) benchmark::DoNotOptimize(session.copy(query));
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(stream_events));
 }
@@ -82,7 +82,7 @@ void replay_log(benchmark::State& state) {
 BENCHMARK(replay_log)->Name("postgres/W5_log")->UseRealTime()->Iterations(3);
 
 void copy_log(benchmark::State& state) {
-    bench::bare_session session{replayed().database.url()};
+    bench::bare_session session{replayed().database->url()};
     const auto query = copy_columns + std::string{"ORDER BY position"};
     for (auto _ : state) benchmark::DoNotOptimize(session.copy(query));
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(log_events));

@@ -25,6 +25,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = {"codec": ("codec",), "reduce": ("reduce",), "runtime": ("runtime",),
             "sqlite": ("sqlite",),
             "postgres": ("postgres", "postgres_reads", "postgres_reactions")}
+# Name → what runs beside them, if it is installed.
+ALSO = {"postgres": (ROOT / "bench" / "pgbench_floor.py",)}
 # Those that need a server: this brings one of their own and passes it on.
 WITH_CLUSTER = {"postgres": ROOT / "tools" / "postgres_cluster.py"}
 QUANTILES = ("p50", "p99", "p999")
@@ -206,9 +208,9 @@ def main():
         if name == "start":
             figures |= measure_start(given.build / "examples" / "shop")
         else:
-            for program in PROGRAMS[name]:
-                figures |= run_program(given.build / "bench" / f"{program}_bench",
-                                       given.repetitions, WITH_CLUSTER.get(name))
+            ours = [given.build / "bench" / f"{program}_bench" for program in PROGRAMS[name]]
+            for program in (*ours, *ALSO.get(name, ())):
+                figures |= run_program(program, given.repetitions, WITH_CLUSTER.get(name))
     lines = lines_of(figures)
     print_table(lines)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,
