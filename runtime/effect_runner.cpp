@@ -46,7 +46,7 @@ void effect_runner::claimed(std::vector<held_effect> effects) {
 }
 
 void effect_runner::may_become_due(instant due) {
-    expects_more_ = true;
+    if (due <= shard_.world().clock().now()) expects_more_ = true;
     if (due >= next_due_) return;
     next_due_ = due;
     wake_.notify();
@@ -79,7 +79,10 @@ awaitable<void> effect_runner::poll() {
 }
 
 awaitable<void> effect_runner::claim_due() {
-    if (!has_room()) co_return;
+    if (!has_room()) {
+        expects_more_ = true;
+        co_return;
+    }
     next_due_ = instant::max();
     effect_log::claim_request wanted;
     wanted.owner = shard_.owner();
@@ -101,14 +104,18 @@ awaitable<void> effect_runner::claim_due() {
 }
 
 awaitable<void> effect_runner::pause_until_due() {
-    const auto now = shard_.world().clock().now();
-    const auto until = next_due_ == instant::max() ? shard_.options().effect_poll
-                                                   : std::max(next_due_ - now, duration{0});
-    // At the bound there is nothing to do until something ends, and that wakes.
-    const auto span =
-        has_room() ? std::min(until, shard_.options().effect_poll) : shard_.options().effect_poll;
-    const auto pause = std::max(span, duration{1});
-    co_await wake_.wait_for(shard_.world(), pause);
+    const auto latest = shard_.steady() + shard_.options().effect_poll;
+    while (!is_stopping_) {
+        // At the bound there is nothing to do until something ends, and that wakes.
+        const auto left = latest - shard_.steady();
+        const auto is_due_first = has_room() && next_due_ != instant::max();
+        const auto span =
+            is_due_first ? std::min(next_due_ - shard_.world().clock().now(), left) : left;
+        const auto pause = std::max(span, duration{1});
+        const bool is_woken = co_await wake_.wait_for(shard_.world(), pause);
+        // A timer that was set for later moves the time and is no reason to look.
+        if (!is_woken || next_due_ <= shard_.world().clock().now()) co_return;
+    }
 }
 
 awaitable<void> effect_runner::renew() {

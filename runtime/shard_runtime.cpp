@@ -212,7 +212,7 @@ void shard_runtime::committed(const instance& who, const append_request& sent,
                                        .due = outcome.recorded_at},
                         &who.type()});
     }
-    if (held.size() < sent.effects.size()) listener_->may_become_due(outcome.recorded_at);
+    if (held.size() < sent.effects.size()) listener_->may_become_due(instant{});
     for (const auto& timer : sent.timers_set) listener_->may_become_due(timer.due);
     if (!held.empty()) listener_->claimed(std::move(held));
 }
