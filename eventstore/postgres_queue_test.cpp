@@ -1,8 +1,8 @@
 /// What the writers of a PostgreSQL store are given, and in which order.
 
-#include "tidemark/eventstore/postgres_write_queue.hpp"
 #include "tidemark/eventstore/contract.hpp"
 #include "tidemark/eventstore/postgres_batch.hpp"
+#include "tidemark/eventstore/postgres_write_queue.hpp"
 
 #include <doctest/doctest.h>
 

@@ -9,8 +9,8 @@
 #include "tidemark/runtime/runtime.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
 
-#include <boost/asio/post.hpp>
 #include <doctest/doctest.h>
+#include <boost/asio/post.hpp>
 
 #include <latch>
 #include <stdexcept>
