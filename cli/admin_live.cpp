@@ -34,7 +34,7 @@ awaitable<void> send_events(admin_ref from, position after, http::event_stream& 
             if (!is_taken) co_return;
         }
         seen = page->seen;
-        if (page->events.size() < batch) co_await pause->wait(poll);
+        if (!is_full_page(page->events, batch)) co_await pause->wait(poll);
     }
 }
 

@@ -58,7 +58,7 @@ awaitable<http::response> list_stream_events(admin_ref from, http::request r) {
     if (events->empty() && after == version{}) co_return failed(no_stream(id->text()));
     array_writer items;
     for (const auto& e : *events) items.add(to_json(e));
-    const auto is_full = events->size() == *limit;
+    const auto is_full = is_full_page(*events, *limit);
     co_return list(items.end(), is_full ? std::to_string(events->back().version.value() + 1) : "");
 }
 
@@ -167,7 +167,7 @@ awaitable<http::response> list_events(admin_ref from, http::request r) {
     if (!page) co_return failed(page.error());
     array_writer items;
     for (const auto& e : page->events) items.add(to_json(e));
-    const auto is_full = page->events.size() == *limit;
+    const auto is_full = is_full_page(page->events, *limit);
     const auto next = is_full ? std::to_string(page->seen.value()) : std::string{};
     co_return http::json(200, object_writer{}
                                   .trusted("items", items.end())

@@ -54,7 +54,7 @@ awaitable<result<void>> read_log(admin_ref from, progress& seen) {
         auto read = co_await from->events().read_all(seen.last, page);
         if (!read) co_return read.error();
         for (const auto& e : read->events) seen.look_at(e);
-        if (read->events.size() < page) co_return result<void>{};
+        if (!is_full_page(read->events, page)) co_return result<void>{};
     }
 }
 

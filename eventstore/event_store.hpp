@@ -9,11 +9,36 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace tidemark {
+
+/// Bytes of payloads that make a page of events full: with payloads of at most 1 MiB it never holds
+/// 5 MiB of them.
+inline constexpr std::size_t page_bytes_max = 4UL * 1024 * 1024;
+
+/// How full a page of at most `limit` events is, as every backend counts it.
+class page_fill {
+  public:
+    explicit page_fill(std::size_t limit) : room_{limit} {}
+
+    /// Only while the page is not full.
+    void add(std::size_t payload_bytes);
+    [[nodiscard]] bool is_full() const { return room_ == 0 || bytes_ >= page_bytes_max; }
+    /// Events that may follow, of whatever size.
+    [[nodiscard]] std::size_t room() const { return room_; }
+
+  private:
+    std::size_t room_;
+    std::size_t bytes_ = 0;
+};
+
+/// Whether there may be more events behind this page, which was read with `limit`; the only way to
+/// know the last page, for a page of long events is full before it has `limit` of them.
+[[nodiscard]] bool is_full_page(std::span<const recorded_event> events, std::size_t limit);
 
 /// Events in position order and the point up to which everything is decided.
 struct event_page {
@@ -106,7 +131,11 @@ class event_store {
     /// caller has gone, and the caller sends the same request again after an unknown outcome.
     [[nodiscard]] virtual awaitable<std::vector<append_outcome>> append(append_batch batch) = 0;
 
-    /// Events of one stream with version > `after`, at most `limit`.
+    // A page of events ends with the one that is the `limit`-th or brings the payloads to
+    // `page_bytes_max`, and otherwise with the last there is: ask `is_full_page` whether more
+    // follow. Backends fetch at most as much beside it (PostgreSQL), so that memory is bounded.
+
+    /// Events of one stream with version > `after`.
     [[nodiscard]] virtual awaitable<result<std::vector<recorded_event>>> read(
         stream_id stream, version after, std::size_t limit) = 0;
 

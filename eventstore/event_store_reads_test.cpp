@@ -107,6 +107,112 @@ TEST_CASE("list_streams: by prefix, in text order, in pages") {
     });
 }
 
+namespace {
+
+struct pages {
+    std::vector<recorded_event> events;
+    std::size_t count = 0;
+    std::size_t bytes_max = 0;
+
+    void add(std::vector<recorded_event> page) {
+        std::size_t bytes = 0;
+        for (const auto& event : page) bytes += event.message.payload.size();
+        ++count;
+        bytes_max = std::max(bytes_max, bytes);
+        std::ranges::move(page, std::back_inserter(events));
+    }
+};
+
+pages read_stream(contract_store& c, const stream_id& of, std::size_t limit) {
+    pages found;
+    for (auto is_more = true; is_more;) {
+        const auto after = found.events.empty() ? version{} : found.events.back().version;
+        auto page = c.read(of, after, limit);
+        is_more = is_full_page(page, limit);
+        found.add(std::move(page));
+    }
+    return found;
+}
+
+pages read_log(contract_store& c, const std::string& category, std::size_t limit) {
+    pages found;
+    position seen;
+    for (auto is_more = true; is_more;) {
+        auto page = category.empty() ? *run(c.store().read_all(seen, limit))
+                                     : *run(c.store().read_category(category, seen, limit));
+        is_more = is_full_page(page.events, limit);
+        if (is_more) CHECK(page.seen == page.events.back().position);
+        CHECK(page.seen <= page.horizon);
+        seen = page.seen;
+        found.add(std::move(page.events));
+    }
+    CHECK(seen == run(c.store().status())->last_position);
+    return found;
+}
+
+/// Events of these sizes, each of another letter.
+append_request sized(const stream_id& stream, const std::vector<std::size_t>& sizes) {
+    auto made = request(stream, any, 0);
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        made.events.push_back(
+            event("a.b.v1", std::string(sizes[i], static_cast<char>('a' + i % 26))));
+    }
+    return made;
+}
+
+/// The payloads are those that were sent, in their order.
+void check_payloads(const std::vector<recorded_event>& read, const append_request& sent) {
+    REQUIRE(read.size() == sent.events.size());
+    for (std::size_t i = 0; i < read.size(); ++i) {
+        CHECK(read[i].id == sent.events[i].id);
+        CHECK(std::ranges::equal(read[i].message.payload, sent.events[i].message.payload));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("pages: full with the event that brings them to 4 MiB, and complete together") {
+    for_each_backend([](contract_store& c) {
+        constexpr auto mib = payload_bytes_max;
+        const auto ada = sized(account("ada"), {mib, 1, mib, 4097, mib, 4096, mib - 8195, 7, mib});
+        const auto bob = sized(stream_id{"order", "bob"}, {9, mib, mib, mib, mib, mib, 5000, 3});
+        c.commit(ada);
+        c.commit(bob);
+        c.commit(request(account("eve"), any, 3));
+        const auto first = c.read(account("ada"), {}, 100);
+        CHECK(first.size() == 8);  // seven payloads are one byte short of 4 MiB
+        CHECK(is_full_page(first, 100));
+        check_payloads(read_stream(c, account("ada"), 100).events, ada);
+        check_payloads(read_stream(c, account("ada"), 2).events, ada);
+        const auto category = read_log(c, "order", 100);
+        CHECK(category.count == 2);
+        CHECK(category.bytes_max == 9 + 4 * mib);
+        check_payloads(category.events, bob);
+        const auto all = read_log(c, {}, 100);
+        CHECK(all.events.size() == 20);
+        CHECK(all.bytes_max < page_bytes_max + mib);
+        CHECK(read_log(c, {}, 3).events == all.events);
+    });
+}
+
+TEST_CASE("pages: of many short events are bounded by bytes too") {
+    for_each_backend([](contract_store& c) {
+        constexpr std::size_t each = 4096;
+        constexpr auto whole = page_bytes_max / each;
+        const auto sent = sized(account("ada"), std::vector<std::size_t>(whole + 30, each));
+        c.commit(sent);
+        CHECK(c.read(account("ada"), {}, whole - 1).size() == whole - 1);
+        CHECK(c.read(account("ada"), {}, 100'000).size() == whole);
+        const auto stream = read_stream(c, account("ada"), 100'000);
+        CHECK(stream.count == 2);
+        check_payloads(stream.events, sent);
+        const auto all = read_log(c, {}, 100'000);
+        CHECK(all.count == 2);
+        CHECK(all.events == stream.events);
+        CHECK(read_log(c, "account", 100'000).events == all.events);
+    });
+}
+
 TEST_CASE("status: names the log and how long it is") {
     for_each_backend([](contract_store& c) {
         const auto before = *run(c.store().status());

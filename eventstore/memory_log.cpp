@@ -218,9 +218,13 @@ std::vector<recorded_event> memory_log::read(const stream_id& stream, version af
     const auto found = streams_.find(stream);
     if (found == streams_.end() || after.value() >= found->second.size()) return {};
     const auto& events = found->second;
-    const auto count = std::min(limit, events.size() - after.value());
-    const auto begin = events.begin() + static_cast<std::ptrdiff_t>(after.value());
-    return {begin, begin + static_cast<std::ptrdiff_t>(count)};
+    std::vector<recorded_event> page;
+    page_fill fill{limit};
+    for (auto at = after.value(); at < events.size() && !fill.is_full(); ++at) {
+        page.push_back(events[at]);
+        fill.add(page.back().message.payload.size());
+    }
+    return page;
 }
 
 event_page memory_log::read_all(position after, position horizon, std::size_t limit,
@@ -235,9 +239,11 @@ event_page memory_log::read_all(position after, position horizon, std::size_t li
     const auto is_before = [](const log_entry& entry, position p) { return entry.at <= p; };
     const auto is_after = [](position p, const log_entry& entry) { return p < entry.at; };
     auto next = std::lower_bound(entries->begin(), entries->end(), after, is_before);
+    page_fill fill{limit};
     for (; next != entries->end() && next->at <= horizon; ++next) {
-        if (page.events.size() == limit) return page;
+        if (fill.is_full()) return page;
         page.events.push_back(*next->event);
+        fill.add(next->event->message.payload.size());
         page.seen = next->at;
     }
     const auto beyond = std::upper_bound(order_.begin(), order_.end(), horizon, is_after);

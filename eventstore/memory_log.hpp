@@ -43,6 +43,7 @@ class memory_log {
     /// The same at the positions after the last.
     [[nodiscard]] append_outcome append(const append_request& request, instant now);
 
+    // Pages, as of the port.
     [[nodiscard]] std::vector<recorded_event> read(const stream_id& stream, version after,
                                                    std::size_t limit) const;
     /// Events with position in (after, horizon], of one category or, if it is empty, of all.

@@ -8,27 +8,38 @@
 namespace tidemark {
 namespace {
 
-/// Rows of one answer: bounds what is in memory twice.
-constexpr std::size_t slice_rows = 4096;
+/// Rows of one answer, and the payloads that come with them: bounds what is in memory twice and
+/// what is fetched beyond a page that is full, to `page_bytes_max`. Longer payloads, which the
+/// server keeps outside the row, are fetched when it is known that the page shows them.
+constexpr std::size_t slice_rows = 1024;
+constexpr std::size_t short_bytes_max = 4096;
+static_assert(slice_rows * short_bytes_max <= page_bytes_max);
 /// Rows asked for together with the horizon.
 constexpr std::size_t first_rows = 64;
 constexpr std::int64_t streams_exact_max = 1'000;
 
+// The statements begin with the same columns; NULL stands for a payload that is not short.
 constexpr std::string_view select_stream_sql =
     "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
-    "payload FROM events WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3";
+    "CASE WHEN octet_length(payload) <= 4096 THEN payload END, octet_length(payload) "
+    "FROM events WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3";
 /// Horizon and events in one round trip; through a function, which copies every row twice.
 constexpr std::string_view read_log_sql =
     "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
-    "payload, stream FROM read_log($1, $2, $3)";
+    "CASE WHEN octet_length(payload) <= 4096 THEN payload END, octet_length(payload), stream "
+    "FROM read_log($1, $2, $3)";
 /// Events up to a horizon that was taken before this statement.
 constexpr std::string_view select_log_sql =
     "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
-    "payload, stream FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3";
+    "CASE WHEN octet_length(payload) <= 4096 THEN payload END, octet_length(payload), stream "
+    "FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3";
 constexpr std::string_view select_category_sql =
     "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
-    "payload, stream FROM events WHERE category = $4 AND position > $1 AND position <= $2 "
+    "CASE WHEN octet_length(payload) <= 4096 THEN payload END, octet_length(payload), stream "
+    "FROM events WHERE category = $4 AND position > $1 AND position <= $2 "
     "ORDER BY position LIMIT $3";
+constexpr std::string_view select_payloads_sql =
+    "SELECT position, payload FROM events WHERE position = ANY($1) ORDER BY position";
 constexpr std::string_view select_last_sql =
     "SELECT position FROM events WHERE position > $1 AND position <= $2 "
     "ORDER BY position DESC LIMIT 1";
@@ -39,7 +50,7 @@ constexpr std::string_view select_answer_sql =
     "SELECT outcome, stream, first_version, last_version, position, reason, message "
     "FROM answers WHERE scope = $1 AND id = $2";
 
-/// Reads the columns that both statements begin with.
+/// Reads the columns that all statements begin with.
 recorded_event read_event(const postgres_rows& row, stream_id stream) {
     return {.position = position{row.number(0)},
             .stream = std::move(stream),
@@ -50,35 +61,82 @@ recorded_event read_event(const postgres_rows& row, stream_id stream) {
             .recorded_at = row.at(2)};
 }
 
-/// Adds what one call of `read_log` answers; how many events there were.
-std::size_t add_first(postgres_rows rows, event_page& page) {
-    std::size_t added = 0;
+/// A page as it fills, in the order of positions.
+class growing_page {
+  public:
+    explicit growing_page(std::size_t limit) : fill_{limit} {}
+
+    [[nodiscard]] bool is_full() const { return fill_.is_full(); }
+    [[nodiscard]] std::size_t room() const { return fill_.room(); }
+    [[nodiscard]] const std::vector<recorded_event>& events() const { return events_; }
+
+    void expect(std::size_t rows) { events_.reserve(events_.size() + rows); }
+
+    /// Only while it is not full.
+    void add(const postgres_rows& row, stream_id stream) {
+        if (row.is_null(8)) long_.push_back(events_.size());
+        events_.push_back(read_event(row, std::move(stream)));
+        fill_.add(row.number(9));
+    }
+
+    /// The events with all their payloads.
+    std::vector<recorded_event> finish(postgres_connection& session) {
+        if (!long_.empty()) fetch_long(session);
+        return std::move(events_);
+    }
+
+  private:
+    void fetch_long(postgres_connection& session) {
+        // The order of a stream is that of its positions, unless the log is damaged.
+        std::ranges::sort(long_, {}, [this](std::size_t at) { return events_[at].position; });
+        postgres_array wanted{postgres_type::int8};
+        for (const auto at : long_) wanted.add(events_[at].position);
+        auto rows = session.run(select_payloads_sql, {wanted});
+        for (const auto at : long_) {
+            auto& event = events_[at];
+            if (!rows.next() || position{rows.number(0)} != event.position) {
+                throw postgres_failure{
+                    "XX001", postgres_moment::after_send,
+                    "event " + std::to_string(event.position.value()) + " was read and is gone"};
+            }
+            event.message.payload = rows.text(1);
+        }
+    }
+
+    page_fill fill_;
+    std::vector<recorded_event> events_;
+    /// Which events have no payload yet.
+    std::vector<std::size_t> long_;
+};
+
+/// Adds what one call of `read_log` answers; false if the log ended before `asked` events.
+bool add_first(postgres_rows rows, std::size_t asked, growing_page& found, event_page& page) {
     while (rows.next()) {
-        if (rows.is_null(9)) {
+        if (rows.is_null(10)) {
             page.horizon = position{rows.number(1)};
-            if (!rows.is_null(0)) page.seen = std::max(page.seen, position{rows.number(0)});
+            const auto is_last = !found.is_full() && !rows.is_null(0);
+            if (is_last) page.seen = std::max(page.seen, position{rows.number(0)});
             continue;
         }
-        page.events.push_back(read_event(rows, rows.stream(9)));
-        page.seen = page.events.back().position;
-        ++added;
+        if (!found.is_full()) found.add(rows, rows.stream(10));
     }
-    return added;
+    if (!found.events().empty()) page.seen = std::max(page.seen, found.events().back().position);
+    return found.is_full() || found.events().size() == asked;
 }
 
-/// Fills the page up to its horizon or `limit`; false if the log ended before that.
-bool fill(postgres_connection& session, const std::string& category, std::size_t limit,
+/// Fills the page up to its horizon; false if the log ended before it was full.
+bool fill(postgres_connection& session, const std::string& category, growing_page& found,
           event_page& page) {
-    while (page.events.size() < limit) {
-        const auto slice = std::min(slice_rows, limit - page.events.size());
+    while (!found.is_full()) {
+        const auto slice = std::min(slice_rows, found.room());
         auto rows = category.empty() ? session.run(select_log_sql, {page.seen, page.horizon, slice})
                                      : session.run(select_category_sql,
                                                    {page.seen, page.horizon, slice, category});
-        const auto found = static_cast<std::size_t>(rows.size());
-        page.events.reserve(page.events.size() + found);
-        while (rows.next()) page.events.push_back(read_event(rows, rows.stream(9)));
-        if (found > 0) page.seen = page.events.back().position;
-        if (found < slice) return false;
+        const auto count = static_cast<std::size_t>(rows.size());
+        found.expect(count);
+        while (!found.is_full() && rows.next()) found.add(rows, rows.stream(10));
+        if (count > 0) page.seen = found.events().back().position;
+        if (!found.is_full() && count < slice) return false;
     }
     return true;
 }
@@ -96,32 +154,38 @@ void prepare_reads(postgres_connection& session) {
     prepare(select_stream_sql, {none, version{}, one});
     prepare(read_log_sql, {nowhere, one, none});
     prepare(select_log_sql, {nowhere, nowhere, one});
+    const postgres_array positions{postgres_type::int8};
+    prepare(select_payloads_sql, {positions});
     prepare(select_snapshot_sql, {none, none});
     prepare(select_answer_sql, {none, none});
 }
 
 std::vector<recorded_event> read_stream(postgres_connection& session, const stream_id& stream,
                                         version after, std::size_t limit) {
-    std::vector<recorded_event> events;
-    while (events.size() < limit) {
-        const auto slice = std::min(slice_rows, limit - events.size());
+    growing_page page{limit};
+    while (!page.is_full()) {
+        const auto slice = std::min(slice_rows, page.room());
         auto rows = session.run(select_stream_sql, {stream.text(), after, slice});
-        const auto found = static_cast<std::size_t>(rows.size());
-        events.reserve(events.size() + found);
-        while (rows.next()) events.push_back(read_event(rows, stream));
-        if (found < slice) break;
-        after = events.back().version;
+        const auto count = static_cast<std::size_t>(rows.size());
+        page.expect(count);
+        while (!page.is_full() && rows.next()) page.add(rows, stream);
+        if (count < slice) break;
+        after = page.events().back().version;
     }
-    return events;
+    return page.finish(session);
 }
 
 event_page read_log(postgres_connection& session, const std::string& category, position after,
                     std::size_t limit) {
     event_page page{.seen = after};
+    growing_page found{limit};
     // At the end of the log, where most readers are, this is all.
     const auto first = std::min(first_rows, limit);
-    if (add_first(session.run(read_log_sql, {after, first, category}), page) < first) return page;
-    if (fill(session, category, limit, page) || category.empty()) return page;
+    auto rows = session.run(read_log_sql, {after, first, category});
+    const auto is_more = add_first(std::move(rows), first, found, page);
+    const auto is_full = is_more && fill(session, category, found, page);
+    page.events = found.finish(session);
+    if (!is_more || is_full || category.empty()) return page;
     auto last = session.run(select_last_sql, {page.seen, page.horizon});
     if (last.next()) page.seen = position{last.number(0)};
     return page;

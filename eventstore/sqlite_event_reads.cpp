@@ -70,11 +70,15 @@ std::vector<recorded_event> sqlite_event_reads::read(const stream_id& stream, ve
         if (!rows.next()) return events;
         row = rows.integer(0);
     }
-    while (events.size() < limit) {
-        const auto slice = std::min(slice_rows, limit - events.size());
+    page_fill fill{limit};
+    while (!fill.is_full()) {
+        const auto slice = std::min(slice_rows, fill.room());
         const auto before = events.size();
         auto rows = select_stream_.query({row, after, slice});
-        while (rows.next()) events.push_back(read_event(rows, stream));
+        while (!fill.is_full() && rows.next()) {
+            events.push_back(read_event(rows, stream));
+            fill.add(events.back().message.payload.size());
+        }
         if (events.size() - before < slice) break;
         after = events.back().version;
     }
@@ -91,26 +95,25 @@ event_page sqlite_event_reads::read_all(const std::string& category, position af
         is_empty = !rows.next();
         if (!is_empty) row = rows.integer(0);
     }
-    while (!is_empty && page.events.size() < limit) {
-        const auto slice = std::min(slice_rows, limit - page.events.size());
-        if (read_slice(row, page.horizon, slice, page) < slice) {
-            is_empty = true;
-        }
-    }
+    page_fill fill{limit};
+    while (!is_empty && !fill.is_full()) is_empty = !read_slice(row, fill, page);
     if (!is_empty) return page;
     auto rows = select_last_.query({page.horizon});
     if (rows.next()) page.seen = std::max(page.seen, position{rows.number(0)});
     return page;
 }
 
-std::size_t sqlite_event_reads::read_slice(std::int64_t category, position horizon,
-                                           std::size_t limit, event_page& page) {
+bool sqlite_event_reads::read_slice(std::int64_t category, page_fill& fill, event_page& page) {
+    const auto slice = std::min(slice_rows, fill.room());
     const auto before = page.events.size();
-    auto rows = category == 0 ? select_all_.query({page.seen, horizon, limit})
-                              : select_category_.query({page.seen, horizon, category, limit});
-    while (rows.next()) page.events.push_back(read_event(rows, rows.stream(9)));
+    auto rows = category == 0 ? select_all_.query({page.seen, page.horizon, slice})
+                              : select_category_.query({page.seen, page.horizon, category, slice});
+    while (!fill.is_full() && rows.next()) {
+        page.events.push_back(read_event(rows, rows.stream(9)));
+        fill.add(page.events.back().message.payload.size());
+    }
     if (page.events.size() > before) page.seen = page.events.back().position;
-    return page.events.size() - before;
+    return fill.is_full() || page.events.size() - before == slice;
 }
 
 std::optional<snapshot> sqlite_event_reads::latest_snapshot(const stream_id& stream,

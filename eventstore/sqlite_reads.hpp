@@ -44,8 +44,8 @@ class sqlite_event_reads {
     [[nodiscard]] store_status status();
 
   private:
-    [[nodiscard]] std::size_t read_slice(std::int64_t category, position horizon, std::size_t limit,
-                                         event_page& page);
+    /// Adds to the page; false if the log ended before it was full.
+    [[nodiscard]] bool read_slice(std::int64_t category, page_fill& fill, event_page& page);
 
     sqlite_statement select_stream_;
     sqlite_statement select_stream_row_;

@@ -10,6 +10,7 @@ namespace tidemark {
 namespace {
 
 constexpr std::size_t caused_events_max = 1000;
+constexpr std::size_t caused_bytes_max = 32UL * 1024 * 1024;
 
 error no_store(const stream_id& stream) {
     return error{errc::not_found, "no store of category \"" + std::string{stream.category()} +
@@ -204,7 +205,24 @@ awaitable<result<std::vector<recorded_event>>> effect_runner::caused_events(cons
                                              std::to_string(count) + " events, more than " +
                                              std::to_string(caused_events_max)};
     }
-    co_return co_await shard_.events().read(first.stream, first.first_version, count);
+    std::vector<recorded_event> caused;
+    std::size_t bytes = 0;
+    while (caused.size() < count) {
+        const auto after = caused.empty() ? first.first_version : caused.back().version;
+        auto page = co_await shard_.events().read(first.stream, after, count - caused.size());
+        if (!page) co_return page.error();
+        if (page->empty()) break;
+        for (auto& event : *page) {
+            bytes += event.message.payload.size();
+            caused.push_back(std::move(event));
+        }
+        if (bytes > caused_bytes_max) {
+            co_return error{errc::too_large, "the events of the answer of " + first.stream.text() +
+                                                 " are longer than " +
+                                                 std::to_string(caused_bytes_max) + " bytes"};
+        }
+    }
+    co_return caused;
 }
 
 awaitable<effect_runner::attempt_end> effect_runner::bring_answer(const held_effect& held,

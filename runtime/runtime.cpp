@@ -191,7 +191,7 @@ awaitable<result<runtime::state_at>> runtime::state_of(stream_id stream,
     while (is_more) {
         auto page = co_await events_.read(stream, folded, options_.load_page);
         if (!page) co_return page.error();
-        is_more = page->size() == options_.load_page;
+        is_more = is_full_page(*page, options_.load_page);
         for (const auto& event : *page) {
             if (at && event.version > *at) {
                 is_more = false;

@@ -52,7 +52,7 @@ awaitable<result<loaded_stream>> shard_runtime::fold_stream(const instance& who,
             out.head = event.id;
         }
         folded += page->size();
-        if (page->size() < options_.load_page) break;
+        if (!is_full_page(*page, options_.load_page)) break;
     }
     metrics_.loaded(type.category(), steady() - began, folded);
     co_return out;

@@ -45,7 +45,7 @@ awaitable<result<replayed_state>> replay(event_store& events, const stream_type&
             out.version = event.version;
             out.head = event.id;
         }
-        if (read->size() < page) break;
+        if (!is_full_page(*read, page)) break;
     }
     co_return out;
 }

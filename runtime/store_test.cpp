@@ -52,6 +52,38 @@ struct world {
     }
 };
 
+/// Counts what is read of streams: bytes of the payloads of a page, and of all.
+class counting_storage final : public memory_storage {
+  public:
+    using memory_storage::memory_storage;
+
+    awaitable<result<std::vector<recorded_event>>> read(stream_id stream, version after,
+                                                        std::size_t limit) override {
+        auto page = co_await memory_storage::read(std::move(stream), after, limit);
+        if (!page) co_return page;
+        std::size_t bytes = 0;
+        for (const auto& event : *page) bytes += event.message.payload.size();
+        page_bytes = std::max(page_bytes, bytes);
+        all_bytes += bytes;
+        co_return page;
+    }
+
+    std::size_t page_bytes = 0;
+    std::size_t all_bytes = 0;
+};
+
+/// Events of the counter, one version each, that take so many bytes.
+append_request added(std::size_t events, std::size_t bytes) {
+    append_request made{.stream = store_test::counter_id{"a"}.stream()};
+    for (std::size_t i = 0; i < events; ++i) {
+        std::string text = R"({"amount":1})";
+        text.resize(bytes, ' ');
+        made.events.push_back(
+            {message_id::derive({"added", std::to_string(i)}), {"counter.added.v1", text}});
+    }
+    return made;
+}
+
 }  // namespace
 
 TEST_CASE("store: a committed command is told with its version and position") {
@@ -309,4 +341,26 @@ TEST_CASE("store: a runtime that was only wired may go at once, though it was wo
         wired.wake_effects();
     }
     is_gone.count_down();
+}
+
+TEST_CASE("store: a stream of long events is loaded without ever being in memory as a whole") {
+    tidemark::io io{{.shards = 1}};
+    counting_storage events{io.clock()};
+    constexpr std::size_t each = 900UL * 1024;
+    auto stored = std::make_shared<const std::vector<append_request>>(1, added(20, each));
+    REQUIRE(std::holds_alternative<append_committed>(run(io, events.append(stored)).at(0)));
+    store_test::unused_bus bus;
+    tidemark::runtime runtime{io, events, bus, {}};
+    const auto counters = runtime.store<counter>();
+    runtime.start();
+    const auto told = run(io, counters.execute<counter::add>(store_test::counter_id{"a"}, 1));
+    REQUIRE(told);
+    CHECK(told.receipt().version == version{21});
+    CHECK(events.all_bytes == 20 * each);
+    const auto at = run(io, runtime.state_of(store_test::counter_id{"a"}.stream(), version{20}));
+    REQUIRE(at.has_value());
+    CHECK(at->state == R"({"value":20})");
+    CHECK(events.page_bytes >= page_bytes_max);
+    CHECK(events.page_bytes < page_bytes_max + each);
+    CHECK(run(io, runtime.drain()).is_complete);
 }

@@ -162,7 +162,7 @@ awaitable<result<saga_view>> view_saga(storage& events, stream_id stream) {
             if (!added) co_return added.error();
             at = event.version;
         }
-        if (page->size() < page_events) break;
+        if (!is_full_page(*page, page_events)) break;
     }
     if (at == version{}) {
         co_return error{errc::not_found, "stream " + stream.text() + " has no events"};

@@ -3,8 +3,6 @@
 #include "tidemark/eventbus/relay.hpp"
 #include "tidemark/testing/judges.hpp"
 
-#include <limits>
-
 namespace tidemark::testing {
 namespace {
 
@@ -13,10 +11,7 @@ using streams_sent = std::map<std::string, std::vector<version>>;
 
 streams_sent to_be_sent(const simulated_database& database, const relay_mapping& map) {
     streams_sent wanted;
-    const auto& log = database.log();
-    const auto page =
-        log.read_all(position{}, log.last_position(), std::numeric_limits<std::size_t>::max());
-    for (const auto& event : page.events) {
+    for (const auto& event : events_of(database)) {
         if (map(event)) wanted[event.stream.text()].push_back(event.version);
     }
     return wanted;

@@ -150,8 +150,28 @@ std::optional<violation> decide_again(const stream_type& type, instant now,
 
 }  // namespace
 
+std::vector<recorded_event> events_of(const simulated_database& database) {
+    const auto& log = database.log();
+    std::vector<recorded_event> all;
+    position seen;
+    for (auto is_more = true; is_more;) {
+        auto page = log.read_all(seen, log.last_position(), everything);
+        seen = page.seen;
+        is_more = is_full_page(page.events, everything);
+        std::ranges::move(page.events, std::back_inserter(all));
+    }
+    return all;
+}
+
 std::vector<recorded_event> events_of(const simulated_database& database, const stream_id& stream) {
-    return database.log().read(stream, version{}, everything);
+    std::vector<recorded_event> all;
+    for (auto is_more = true; is_more;) {
+        const auto after = all.empty() ? version{} : all.back().version;
+        auto page = database.log().read(stream, after, everything);
+        is_more = is_full_page(page, everything);
+        std::ranges::move(page, std::back_inserter(all));
+    }
+    return all;
 }
 
 std::vector<stream_id> streams_of(const simulated_database& database, const std::string& prefix) {
@@ -224,13 +244,13 @@ std::optional<violation> judge_decisions(const simulated_database& database,
 std::optional<violation> judge_projections(const simulated_database& database,
                                            const judged_types& types) {
     const auto& log = database.log();
-    const auto page = log.read_all(position{}, log.last_position(), everything);
+    const auto events = events_of(database);
     for (const auto& projection : types.projections) {
         const std::string name{projection->name()};
         memory_models folded{log.incarnation()};
         std::string failure;
         const auto change = [&](read_model& model) {
-            for (const auto& event : page.events) {
+            for (const auto& event : events) {
                 const auto& sources = projection->sources();
                 if (std::ranges::find(sources, event.stream.category()) == sources.end()) continue;
                 auto done = projection->project(model, event);

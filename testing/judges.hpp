@@ -30,6 +30,8 @@ struct judged_types {
     std::vector<relay_options> relays;
 };
 
+/// All events, committed, in the order of their positions.
+[[nodiscard]] std::vector<recorded_event> events_of(const simulated_database& database);
 /// All events of a stream, committed, in order.
 [[nodiscard]] std::vector<recorded_event> events_of(const simulated_database& database,
                                                     const stream_id& stream);

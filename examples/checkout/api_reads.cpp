@@ -144,7 +144,10 @@ awaitable<response> order_events(tidemark::runtime& app, request r) {
         if (&e != &found->front()) out += ",";
         out += event_json(e);
     }
-    out += "]}";
+    // Where to go on: the next `from`.
+    const auto is_full = tidemark::is_full_page(*found, page_max);
+    const auto next = is_full ? std::to_string(found->back().version.value() + 1) : "null";
+    out += R"(],"next":)" + next + "}";
     co_return http::json(200, std::move(out));
 }
 
@@ -168,7 +171,7 @@ awaitable<void> send_events(tidemark::runtime& app, position after, http::event_
             if (!is_taken) co_return;
         }
         seen = page->seen;
-        if (page->events.size() < stream_batch) co_await pause->wait(50ms);
+        if (!tidemark::is_full_page(page->events, stream_batch)) co_await pause->wait(50ms);
     }
 }
 
