@@ -24,6 +24,16 @@ bool is_postgres(const settings& values) {
     return values.text("store.url").starts_with("postgres");
 }
 
+namespace {
+
+postgres_protection demanded_protection(std::string_view asked, store_mode mode) {
+    using enum postgres_protection;
+    if (asked == "required") return encrypted;
+    return asked == "automatic" && mode == store_mode::production ? verified : none;
+}
+
+}  // namespace
+
 postgres_options postgres_settings(const settings& values, store_mode mode) {
     const config typed{values};
     postgres_options options;
@@ -34,9 +44,7 @@ postgres_options postgres_settings(const settings& values, store_mode mode) {
     options.is_read_only = mode == store_mode::read_only;
     options.is_pooled = typed.postgres.is_pooled;
     options.listen_url = typed.postgres.listen_url;
-    options.demands_encryption =
-        typed.postgres.encryption == "required" ||
-        (typed.postgres.encryption == "automatic" && mode == store_mode::production);
+    options.protection = demanded_protection(typed.postgres.encryption, mode);
     options.allows_unsafe_durability = typed.postgres.allows_unsafe_durability;
     options.statement_timeout = typed.postgres.statement_timeout;
     options.connections_min = typed.postgres.connections_min;

@@ -25,7 +25,8 @@ enum class store_mode : std::uint8_t {
     /// Under its lock, if it has one; a file that is not there is made, an older schema is
     /// migrated.
     serving,
-    /// As serving, and demanding what is for production: an encrypted connection over the network.
+    /// As serving, and demanding what is for production: over the network an encrypted connection
+    /// to a server that has proved who it is.
     production,
 };
 

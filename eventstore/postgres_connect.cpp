@@ -1,13 +1,13 @@
 #include "tidemark/eventstore/postgres_connect.hpp"
 
 #include "tidemark/async/clock.hpp"
-#include "tidemark/eventstore/postgres_failure.hpp"
 
 #include <libpq-fe.h>
 #include <poll.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -139,11 +139,22 @@ std::string readable(std::string_view message, const std::string& state) {
     return trimmed(text);
 }
 
+/// What libpq itself refuses a server for; it has no SQLSTATE for that.
+std::string sqlstate_of_libpq(std::string_view said) {
+    const auto says = [said](std::string_view part) { return said.find(part) != said.npos; };
+    if (says("session is read-only")) return "25006";
+    if (says("but SSL was required")) return std::string{no_tls_state};
+    if (says("certificate verify failed") || says("root certificate file") ||
+        says("server certificate for") || says("name from server certificate")) {
+        return std::string{untrusted_state};
+    }
+    return {};
+}
+
 [[noreturn]] void refuse(PGconn* session) {
     const std::string_view said = PQerrorMessage(session);
     auto state = sqlstate_in(said);
-    // What libpq itself says of a server that takes no writes.
-    if (state.empty() && said.find("session is read-only") != said.npos) state = "25006";
+    if (state.empty()) state = sqlstate_of_libpq(said);
     throw postgres_failure{state, postgres_moment::connecting, readable(said, state)};
 }
 
@@ -213,6 +224,31 @@ pg_conn* connect_to(const postgres_target& target, duration at_most) {
 
 bool is_near(std::string_view address) {
     return address.empty() || address.starts_with("127.") || address == "::1";
+}
+
+std::optional<postgres_failure> find_protection_fault(const session_protection& of,
+                                                      postgres_protection demanded) {
+    if (demanded == postgres_protection::none || is_near(of.address)) return std::nullopt;
+    const auto refused = [&of](std::string_view state, const std::string& why) {
+        return postgres_failure{
+            std::string{state}, postgres_moment::connecting,
+            why + ": sslmode is '" + of.sslmode + "', from " + of.sslmode_source};
+    };
+    if (!of.is_encrypted) {
+        return refused(not_encrypted_state,
+                       "the connection to " + of.address + " is not encrypted");
+    }
+    const auto is_verified = of.is_gssapi || of.sslmode == "verify-full";
+    if (demanded == postgres_protection::encrypted || is_verified) return std::nullopt;
+    return refused(not_verified_state, "the server at " + of.address +
+                                           " has not proved that it is the host of the URL");
+}
+
+std::string sslmode_source(const postgres_options& options) {
+    if (parse_postgres_url(options).front().settings.contains("sslmode")) return "the URL";
+    // Read by libpq the same way; nothing here sets it.
+    const auto* const said = std::getenv("PGSSLMODE");  // NOLINT(concurrency-mt-unsafe)
+    return said != nullptr ? "PGSSLMODE" : "libpq's default or a service file";
 }
 
 std::string mask_postgres_url(const std::string& url) {

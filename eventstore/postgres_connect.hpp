@@ -1,8 +1,10 @@
 #pragma once
 
+#include "tidemark/eventstore/postgres_failure.hpp"
 #include "tidemark/eventstore/postgres_options.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +27,22 @@ struct postgres_target {
 
 /// Whether what is sent to this address stays on this machine; "" is a socket.
 [[nodiscard]] bool is_near(std::string_view address);
+
+/// How a session is protected, as libpq tells it.
+struct session_protection {
+    /// Of the server; "" is a socket.
+    std::string address;
+    bool is_encrypted = false;
+    bool is_gssapi = false;
+    /// "prefer", "require", …, and where that was said.
+    std::string sslmode;
+    std::string sslmode_source;
+};
+/// What is missing from what is demanded; nothing if the session may be used.
+[[nodiscard]] std::optional<postgres_failure> find_protection_fault(const session_protection& of,
+                                                                    postgres_protection demanded);
+/// Where a session of these options has its `sslmode` from, for messages.
+[[nodiscard]] std::string sslmode_source(const postgres_options& options);
 
 /// The URL without its password, for messages.
 [[nodiscard]] std::string mask_postgres_url(const std::string& url);

@@ -159,7 +159,11 @@ void postgres_connection::open(const postgres_options& options) {
         }
     }
     if (!session_) throw postgres_failure{*last};
-    if (options.demands_encryption) demand_encryption();
+    if (options.protection != postgres_protection::none) {
+        if (auto fault = find_protection_fault(protection(), options.protection)) {
+            throw postgres_failure{*fault};
+        }
+    }
     PQsetNoticeReceiver(session_.get(), note, this);
 }
 
@@ -337,12 +341,14 @@ std::string postgres_connection::encryption() const {
            (is_verified ? ", certificate verified" : ", certificate not verified");
 }
 
-void postgres_connection::demand_encryption() const {
-    const std::string address = text_or_empty(PQhostaddr(session_.get()));
-    const auto is_encrypted = PQsslInUse(session_.get()) != 0 || PQgssEncInUse(session_.get()) != 0;
-    if (is_near(address) || is_encrypted) return;
-    throw postgres_failure{std::string{not_encrypted_state}, postgres_moment::connecting,
-                           "the connection to " + address + " is not encrypted"};
+session_protection postgres_connection::protection() const {
+    auto* const held = session_.get();
+    const auto is_gssapi = PQgssEncInUse(held) != 0;
+    return {.address = text_or_empty(PQhostaddr(held)),
+            .is_encrypted = is_gssapi || PQsslInUse(held) != 0,
+            .is_gssapi = is_gssapi,
+            .sslmode = setting_of(held, "sslmode"),
+            .sslmode_source = sslmode_source(options_)};
 }
 
 int postgres_connection::backend() const { return session_ ? PQbackendPID(session_.get()) : 0; }

@@ -123,18 +123,49 @@ TEST_CASE("postgres url: only sockets and loopback addresses need no encryption"
     for (const auto* address : {"10.0.0.1", "192.168.127.1", "::ffff:127.0.0.1", "2001:db8::1"}) {
         CHECK_FALSE_MESSAGE(is_near(address), address);
     }
-    const postgres_failure plain{std::string{not_encrypted_state}, postgres_moment::connecting,
-                                 "the connection to 10.0.0.1 is not encrypted"};
-    CHECK(plain.verdict() == postgres_verdict::permanent);
-    const auto told = plain.as_error("postgres://db", postgres_failure::purpose::read);
-    CHECK(told.code() == errc::bad_setting);
-    CHECK(told.message().find("sslmode=verify-full") != std::string::npos);
+}
+
+TEST_CASE("postgres protection: what a session over the network lacks is named with its remedy") {
+    using enum postgres_protection;
+    const auto fault = [](bool is_encrypted, const char* mode, postgres_protection demanded) {
+        const session_protection of{.address = "10.0.0.1",
+                                    .is_encrypted = is_encrypted,
+                                    .is_gssapi = false,
+                                    .sslmode = mode,
+                                    .sslmode_source = "the URL"};
+        const auto found = find_protection_fault(of, demanded);
+        if (!found) return std::string{};
+        CHECK(found->verdict() == postgres_verdict::permanent);
+        const auto told = found->as_error("postgres://db", postgres_failure::purpose::read);
+        CHECK(told.code() == errc::bad_setting);
+        for (const auto* part : {mode, "from the URL", "10.0.0.1", "sslmode=verify-full"}) {
+            CHECK_MESSAGE(told.message().find(part) != std::string::npos, part);
+        }
+        return found->sqlstate();
+    };
+    CHECK(fault(false, "disable", none).empty());
+    CHECK(fault(false, "prefer", encrypted) == not_encrypted_state);
+    CHECK(fault(false, "prefer", verified) == not_encrypted_state);
+    for (const auto* mode : {"allow", "prefer", "require", "verify-ca"}) {
+        CHECK(fault(true, mode, encrypted).empty());
+        CHECK(fault(true, mode, verified) == not_verified_state);
+    }
+    CHECK(fault(true, "verify-full", verified).empty());
+    CHECK_FALSE(find_protection_fault({.address = "10.0.0.1",
+                                       .is_encrypted = true,
+                                       .is_gssapi = true,
+                                       .sslmode = "prefer",
+                                       .sslmode_source = ""},
+                                      verified));
+    for (const auto* address : {"", "127.0.0.1", "::1"}) {
+        CHECK_FALSE(find_protection_fault({.address = address}, verified));
+    }
 }
 
 TEST_CASE("postgres connection: a session on this machine is told to be not encrypted") {
     if (!has_postgres()) return;
     auto options = server();
-    options.demands_encryption = true;
+    options.protection = postgres_protection::verified;
     const postgres_connection session{options};
     CHECK(session.encryption() == "not encrypted");
 }

@@ -21,6 +21,14 @@ constexpr std::array remedies{
     remedy{"3D000", errc::bad_setting, "create the database, or name another one in store.url"},
     remedy{not_encrypted_state, errc::bad_setting,
            "add sslmode=verify-full to store.url, or set postgres.encryption = optional"},
+    remedy{not_verified_state, errc::bad_setting,
+           "add sslmode=verify-full and sslrootcert=FILE to store.url, or set "
+           "postgres.encryption = required, which takes whoever answers"},
+    remedy{untrusted_state, errc::bad_setting,
+           "let sslrootcert name the certificate of who signed the server's, and the URL name the "
+           "host that it was made for"},
+    remedy{no_tls_state, errc::bad_setting,
+           "let the server speak TLS (ssl, ssl_cert_file, ssl_key_file), or change sslmode"},
     remedy{"F0", errc::bad_setting,
            "write store.url as postgres://user@host:port/database?name=value"},
     remedy{"42501", errc::bad_setting,

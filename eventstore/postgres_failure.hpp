@@ -35,8 +35,16 @@ enum class postgres_moment : std::uint8_t { connecting, before_send, after_send 
 /// The verdict on an SQLSTATE; "" is a failure that the server did not tell of (a lost connection).
 [[nodiscard]] postgres_verdict judge(std::string_view sqlstate, postgres_moment when);
 
-/// Our own SQLSTATE: the session is not encrypted and has to be.
+// Our own SQLSTATEs.
+
+/// The session is not encrypted and has to be.
 inline constexpr std::string_view not_encrypted_state = "TM001";
+/// The server's name is not verified and has to be.
+inline constexpr std::string_view not_verified_state = "TM002";
+/// The server's certificate was looked at and is not that of the URL's host.
+inline constexpr std::string_view untrusted_state = "TM003";
+/// The server does not speak TLS, and `sslmode` asks for it.
+inline constexpr std::string_view no_tls_state = "TM004";
 
 /// What PostgreSQL or the way to it said. Thrown inside the backend only; its rim turns it into an
 /// `error`.

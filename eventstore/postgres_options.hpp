@@ -4,9 +4,21 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace tidemark {
+
+/// How well a connection has to be protected.
+enum class postgres_protection : std::uint8_t {
+    none,
+    /// Nobody on the way can read it; who answers is not known.
+    encrypted,
+    /// Encrypted, and the server's certificate is verified to be that of the URL's host:
+    /// `sslmode=verify-full`. Or GSSAPI, where both sides prove who they are. `verify-ca` does not
+    /// do: every other server of the same authority could answer.
+    verified,
+};
 
 /// How a PostgreSQL server is reached and how much is asked of it at a time. Copied by whoever
 /// takes it.
@@ -31,9 +43,9 @@ struct postgres_options {
     /// Past the pooler, to the server itself, for the one session that listens. Empty: through a
     /// pooler other processes' commits are found by polling.
     std::string listen_url;
-    /// A connection over the network that is not encrypted is refused. Sockets and loopback
+    /// What a connection over the network must be, or it is refused. Sockets and loopback
     /// addresses are not the network.
-    bool demands_encryption = false;
+    postgres_protection protection = postgres_protection::none;
     /// Serve although the server loses commits in a power cut (fsync or synchronous_commit off).
     bool allows_unsafe_durability = false;
 

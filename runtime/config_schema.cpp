@@ -141,8 +141,8 @@ void add_postgres(config_schema& schema) {
     schema.add({.name = "postgres.encryption",
                 .type = type::choice,
                 .fallback = "automatic",
-                .doc = "Whether a connection over the network has to be encrypted; automatic: in "
-                       "production.",
+                .doc = "What a connection over the network must be. automatic: in production "
+                       "sslmode=verify-full; required: encrypted; optional: anything.",
                 .choices = {"automatic", "required", "optional"}});
     whole("postgres.writers", "2", "1", "32", "Connections that append.");
     whole("postgres.connections_min", "1", "0", "1000",

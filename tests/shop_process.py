@@ -22,12 +22,12 @@ class Shop:
     put in front of it (strace with its arguments)."""
 
     def __init__(self, program, folder, tracer=(), flags=("--no-demo",), environment=None,
-                 store=None):
+                 store=None, verb="dev"):
         self.port, self.admin_port = free_port(), free_port()
         self.folder = pathlib.Path(folder)
         self.log = open(self.folder / "shop.log", "ab")
         self.process = subprocess.Popen(
-            [*tracer, program, "dev", "--port", str(self.port), "--admin-port",
+            [*tracer, program, verb, "--port", str(self.port), "--admin-port",
              str(self.admin_port), "--store", store or f"sqlite:{self.folder / 'shop.db'}", *flags],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True,
             env={**os.environ, **(environment or {})})
