@@ -330,10 +330,10 @@ TEST_CASE("store: a runner that is to look again is not gone before it does") {
 
 TEST_CASE("store: a runtime that was only wired may go at once, though it was woken") {
     // As the command line does after it replayed a dead letter of a file that nobody serves.
+    std::latch is_gone{1};  // first: the shard's thread may still be leaving it
     io world{{.shards = 1}};
     memory_storage events{world.clock()};
     store_test::unused_bus bus;
-    std::latch is_gone{1};
     boost::asio::post(world.shard(0), [&is_gone] { is_gone.wait(); });
     {
         tidemark::runtime wired{world, events, bus, runtime_options{}};
