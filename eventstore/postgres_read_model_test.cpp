@@ -1,5 +1,7 @@
 #include "tidemark/eventstore/postgres_read_model.hpp"
 
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
 #include "tidemark/eventstore/contract.hpp"
 #include "tidemark/eventstore/postgres_database.hpp"
 
@@ -18,20 +20,22 @@ const std::string beside = "totals.v1.rebuild";
 
 /// A database, a store of projections on it, and a session of a reader.
 struct fixture {
+    /// A real one: the store's threads may still be leaving it when the answer is there.
+    io world{{.shards = 1}};
     postgres_database database;
     postgres_projection_store store{database.options()};
     pqxx::connection reader{database.options().url};
 
     result<void> update(const std::string& name, const checkpoint& from, const checkpoint& to,
                         const std::function<void(postgres_read_model&)>& change) {
-        return run(store.update(name, from, to, [&](projection_rows& rows) {
+        return tidemark::run(world, store.update(name, from, to, [&](projection_rows& rows) {
             auto& here = static_cast<postgres_read_model&>(rows);
             if (here.is_fresh()) here.sql().exec("CREATE TABLE rows(key text, amount int)");
             change(here);
         }));
     }
     checkpoint at(const std::string& name = model) {
-        return run(store.load_checkpoint(name)).value();
+        return tidemark::run(world, store.load_checkpoint(name)).value();
     }
     /// One value of a query, "" for none.
     std::string ask(const std::string& query) {
@@ -167,10 +171,10 @@ TEST_CASE("postgres tables: a rebuilt model replaces the live one in one step") 
         CHECK(rows.schema() == "totals_v1_rebuild");
         insert(rows, 10);
     }));
-    CHECK(run(f.store.swap(model, beside)).error().code() == errc::stale);
+    CHECK(tidemark::run(f.world, f.store.swap(model, beside)).error().code() == errc::stale);
     CHECK(f.sum() == "1");
     REQUIRE(f.update(beside, point(4), point(5), [](auto& rows) { insert(rows, 20); }));
-    REQUIRE(run(f.store.swap(model, beside)));
+    REQUIRE(tidemark::run(f.world, f.store.swap(model, beside)));
     CHECK(f.sum() == "30");
     CHECK(f.at() == point(5));
     CHECK(f.at(beside) == checkpoint{});
@@ -188,13 +192,13 @@ TEST_CASE("postgres tables: a reader of the replaced rows does not hold a swap u
         pqxx::work reading{f.reader};
         CHECK(std::string{reading.exec("SELECT sum(amount) FROM totals_v1.rows")[0][0].c_str()} ==
               "1");
-        REQUIRE(run(f.store.swap(model, beside)));
+        REQUIRE(tidemark::run(f.world, f.store.swap(model, beside)));
         CHECK(std::string{reading.exec("SELECT sum(amount) FROM totals_v1.rows")[0][0].c_str()} ==
               "2");
     }
     CHECK(f.sum("totals_v1_old") == "1");
     REQUIRE(f.update(beside, {}, point(5), [](auto& rows) { insert(rows, 3); }));
-    REQUIRE(run(f.store.swap(model, beside)));
+    REQUIRE(tidemark::run(f.world, f.store.swap(model, beside)));
     CHECK(f.sum() == "3");
     CHECK(f.ask("SELECT 1 FROM pg_namespace WHERE nspname = 'totals_v1_old'").empty());
 }
@@ -209,10 +213,11 @@ TEST_CASE("postgres tables: a schema of somebody else is never touched") {
     }
     const auto refused = f.update(model, {}, point(5), [](auto&) {});
     CHECK(refused.error().code() == errc::schema_mismatch);
-    CHECK(run(f.store.erase_model(model)).error().code() == errc::schema_mismatch);
+    CHECK(tidemark::run(f.world, f.store.erase_model(model)).error().code() ==
+          errc::schema_mismatch);
     CHECK(f.sum() == "5");
     REQUIRE(f.update("other.v1", {}, point(1), [](auto& rows) { insert(rows, 1); }));
-    REQUIRE(run(f.store.erase_model("other.v1")));
+    REQUIRE(tidemark::run(f.world, f.store.erase_model("other.v1")));
     CHECK(f.at("other.v1") == checkpoint{});
     CHECK(f.ask("SELECT 1 FROM pg_namespace WHERE nspname = 'other_v1'").empty());
     CHECK(f.update("Bad-Name", {}, point(1), [](auto&) {}).error().code() ==
@@ -220,8 +225,9 @@ TEST_CASE("postgres tables: a schema of somebody else is never touched") {
 }
 
 TEST_CASE("postgres tables: a server that is not there is unavailable, without its password") {
+    io world{{.shards = 1}};
     postgres_projection_store store{{.url = "postgres://u:wr0ng@127.0.0.1:1/d"}};
-    const auto told = run(store.load_checkpoint(model));
+    const auto told = tidemark::run(world, store.load_checkpoint(model));
     CHECK(told.error().code() == errc::unavailable);
     CHECK(told.error().message().find("wr0ng") == std::string::npos);
 }
