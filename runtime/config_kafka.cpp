@@ -1,7 +1,8 @@
 #include "tidemark/runtime/config_kafka.hpp"
 
+#include "tidemark/runtime/setting_kinds.hpp"
+
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 namespace tidemark {
@@ -46,62 +47,43 @@ std::optional<std::string> check_bus(std::string_view url) {
 }
 
 void add_kafka(config_schema& schema) {
-    const auto choice = [&schema](const char* name, const char* fallback,
-                                  std::vector<std::string> choices, const char* doc) {
-        schema.add({.name = name,
-                    .type = type::choice,
-                    .fallback = fallback,
-                    .doc = doc,
-                    .choices = std::move(choices)});
-    };
-    const auto span = [&schema](const char* name, const char* fallback, const char* least,
-                                const char* most, const char* doc) {
-        schema.add({.name = name,
-                    .type = type::time_span,
-                    .fallback = fallback,
-                    .doc = doc,
-                    .least = least,
-                    .most = most});
-    };
-    const auto text = [&schema](const char* name, const char* doc, bool is_secret = false) {
-        schema.add({.name = name, .fallback = "", .doc = doc, .is_secret = is_secret});
-    };
-    const auto whole = [&schema](const char* name, const char* fallback, const char* least,
-                                 const char* most, const char* doc) {
-        schema.add({.name = name,
-                    .type = type::integer,
-                    .fallback = fallback,
-                    .doc = doc,
-                    .least = least,
-                    .most = most});
-    };
-    whole("kafka.partitions", "6", "1", "10000",
-          "Partitions of the topics: how a missing one is made and what others must have.");
-    whole("kafka.replication", "0", "0", "32",
-          "Copies of each partition of a topic that is made; 0: the brokers' default.");
-    choice("kafka.security", "plaintext", {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"},
-           "How brokers are spoken to; a service speaks plaintext to this machine only.");
-    choice("kafka.sasl_mechanism", "SCRAM-SHA-512", {"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"},
-           "How the user is proven, with a sasl_ security.");
-    text("kafka.username", "The user, with a sasl_ security.");
-    text("kafka.password", "Its password.", true);
-    text("kafka.ca_file", "Certificates a broker's is checked against; empty: the system's.");
-    choice("kafka.compression", "lz4", {"none", "lz4", "zstd", "gzip", "snappy"},
-           "How batches are compressed.");
-    span("kafka.linger", "2ms", "0s", "10s", "How long a message waits for company.");
-    span("kafka.delivery_timeout", "30s", "1s", "1h",
-         "How long brokers have to take a message before it is published again.");
+    schema.add(integer_setting(
+        "kafka.partitions", "6", "1", "10000",
+        "Partitions of the topics: how a missing one is made and what others must have."));
+    schema.add(integer_setting(
+        "kafka.replication", "0", "0", "32",
+        "Copies of each partition of a topic that is made; 0: the brokers' default."));
+    schema.add(choice_setting("kafka.security", "plaintext",
+                              {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"},
+                              "How brokers are spoken to; a service speaks plaintext, "
+                              "sasl_plaintext too, to this machine only."));
+    schema.add(choice_setting("kafka.sasl_mechanism", "SCRAM-SHA-512",
+                              {"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"},
+                              "How the user is proven, with a sasl_ security."));
+    schema.add(text_setting("kafka.username", "The user, with a sasl_ security."));
+    schema.add(secret_setting("kafka.password", "Its password."));
+    schema.add(text_setting("kafka.ca_file",
+                            "Certificates a broker's is checked against; empty: the system's."));
+    schema.add(choice_setting("kafka.compression", "lz4", {"none", "lz4", "zstd", "gzip", "snappy"},
+                              "How batches are compressed."));
+    schema.add(
+        span_setting("kafka.linger", "2ms", "0s", "10s", "How long a message waits for company."));
+    schema.add(
+        span_setting("kafka.delivery_timeout", "30s", "1s", "1h",
+                     "How long brokers have to take a message before it is published again."));
     schema.add({.name = "kafka.message_bytes_max",
                 .type = type::bytes,
                 .fallback = "1MiB",
                 .doc = "Largest message, key and headers included; a larger one stops its relay.",
                 .least = "1KiB",
                 .most = "100MiB"});
-    span("kafka.session_timeout", "10s", "6s", "5min",
-         "How long a consumer may be silent before others get its partitions.");
-    choice("kafka.assignment", "range", {"range", "roundrobin", "cooperative-sticky"},
-           "How partitions are dealt out; cooperative-sticky needs librdkafka 2.10 or newer.");
-    text("kafka.member_id", "Name by which a consumer comes back to its partitions.");
+    schema.add(span_setting("kafka.session_timeout", "10s", "6s", "5min",
+                            "How long a consumer may be silent before others get its partitions."));
+    schema.add(choice_setting(
+        "kafka.assignment", "range", {"range", "roundrobin", "cooperative-sticky"},
+        "How partitions are dealt out; cooperative-sticky needs librdkafka 2.10 or newer."));
+    schema.add(
+        text_setting("kafka.member_id", "Name by which a consumer comes back to its partitions."));
 }
 
 }  // namespace tidemark

@@ -1,6 +1,7 @@
 #include "tidemark/observability/log.hpp"
 #include "tidemark/runtime/config.hpp"
 #include "tidemark/runtime/config_kafka.hpp"
+#include "tidemark/runtime/setting_kinds.hpp"
 
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -64,18 +65,11 @@ void add_rim(config_schema& schema) {
                 .fallback = "127.0.0.1",
                 .doc = "Address both listeners bind to.",
                 .check = check_address});
-    schema.add({.name = "http.port",
-                .type = type::integer,
-                .fallback = "8080",
-                .doc = "Port of the API; 0 takes a free one.",
-                .least = "0",
-                .most = "65535"});
-    schema.add({.name = "http.admin_port",
-                .type = type::integer,
-                .fallback = "8081",
-                .doc = "Port of health, metrics, admin API and console; 0 takes a free one.",
-                .least = "0",
-                .most = "65535"});
+    schema.add(
+        integer_setting("http.port", "8080", "0", "65535", "Port of the API; 0 takes a free one."));
+    schema.add(
+        integer_setting("http.admin_port", "8081", "0", "65535",
+                        "Port of health, metrics, admin API and console; 0 takes a free one."));
     schema.add({.name = "store.url",
                 .type = type::url,
                 .fallback = "sqlite:./tidemark.db",
@@ -93,32 +87,14 @@ void add_rim(config_schema& schema) {
                 .choices = {"memory", "kafka"},
                 .is_secret = true,
                 .check = check_bus});
-    schema.add({.name = "sqlite.synchronous",
-                .type = type::choice,
-                .fallback = "FULL",
-                .doc = "FULL survives a power cut; NORMAL may lose the last commits in one.",
-                .choices = {"FULL", "NORMAL"}});
-    schema.add({.name = "sqlite.group_commit_max",
-                .type = type::integer,
-                .fallback = "1000",
-                .doc = "Most appends committed together.",
-                .least = "1",
-                .most = "10000"});
+    schema.add(
+        choice_setting("sqlite.synchronous", "FULL", {"FULL", "NORMAL"},
+                       "FULL survives a power cut; NORMAL may lose the last commits in one."));
+    schema.add(integer_setting("sqlite.group_commit_max", "1000", "1", "10000",
+                               "Most appends committed together."));
 }
 
 void add_postgres(config_schema& schema) {
-    const auto whole = [&schema](const char* name, const char* fallback, const char* least,
-                                 const char* most, const char* doc) {
-        schema.add({.name = name,
-                    .type = type::integer,
-                    .fallback = fallback,
-                    .doc = doc,
-                    .least = least,
-                    .most = most});
-    };
-    const auto flag = [&schema](const char* name, const char* fallback, const char* doc) {
-        schema.add({.name = name, .type = type::boolean, .fallback = fallback, .doc = doc});
-    };
     schema.add({.name = "postgres.password",
                 .fallback = "",
                 .doc = "Password of the store's user; empty: the URL's, else PGPASSFILE.",
@@ -127,106 +103,82 @@ void add_postgres(config_schema& schema) {
                 .fallback = "tidemark",
                 .doc = "Schema that holds the store; several can live in one database.",
                 .check = check_schema_name});
-    flag("postgres.migrate", "true", "Whether a start applies pending migrations.");
-    flag("postgres.pooled", "false",
-         "Whether the URL leads to a pooler in transaction mode (PgBouncer).");
-    flag("postgres.unsafe_durability", "false",
-         "Serve although the server loses commits in a power cut (fsync, synchronous_commit).");
+    schema.add(
+        flag_setting("postgres.migrate", "true", "Whether a start applies pending migrations."));
+    schema.add(flag_setting("postgres.pooled", "false",
+                            "Whether the URL leads to a pooler in transaction mode (PgBouncer)."));
+    schema.add(flag_setting(
+        "postgres.unsafe_durability", "false",
+        "Serve although the server loses commits in a power cut (fsync, synchronous_commit)."));
     schema.add({.name = "postgres.listen_url",
                 .fallback = "",
                 .doc =
                     "Past the pooler, to the server itself, for one session that listens; empty: "
                     "other processes' commits are found by polling.",
                 .is_secret = true});
-    schema.add({.name = "postgres.encryption",
-                .type = type::choice,
-                .fallback = "automatic",
-                .doc = "What a connection over the network must be. automatic: in production "
-                       "sslmode=verify-full; required: encrypted; optional: anything.",
-                .choices = {"automatic", "required", "optional"}});
-    whole("postgres.writers", "2", "1", "32", "Connections that append.");
-    whole("postgres.connections_min", "1", "0", "1000",
-          "Other connections kept open, and opened at the start.");
-    whole("postgres.connections_max", "8", "1", "1000", "Other connections at most.");
-    whole("postgres.group_commit_max", "1000", "1", "10000", "Most appends in one statement.");
-    schema.add({.name = "postgres.acquire_timeout",
-                .type = type::time_span,
-                .fallback = "5s",
-                .doc = "How long a call waits for a connection.",
-                .least = "1ms",
-                .most = "10min"});
-    schema.add({.name = "postgres.statement_timeout",
-                .type = type::time_span,
-                .fallback = "20s",
-                .doc = "How long a statement may run before the server undoes it.",
-                .least = "100ms",
-                .most = "1h"});
+    schema.add(
+        choice_setting("postgres.encryption", "automatic", {"automatic", "required", "optional"},
+                       "What a connection over the network must be. automatic: in production "
+                       "sslmode=verify-full; required: encrypted; optional: anything."));
+    schema.add(integer_setting("postgres.writers", "2", "1", "32", "Connections that append."));
+    schema.add(integer_setting("postgres.connections_min", "1", "0", "1000",
+                               "Other connections kept open, and opened at the start."));
+    schema.add(integer_setting("postgres.connections_max", "8", "1", "1000",
+                               "Other connections at most."));
+    schema.add(integer_setting("postgres.group_commit_max", "1000", "1", "10000",
+                               "Most appends in one statement."));
+    schema.add(span_setting("postgres.acquire_timeout", "5s", "1ms", "10min",
+                            "How long a call waits for a connection."));
+    schema.add(span_setting("postgres.statement_timeout", "20s", "100ms", "1h",
+                            "How long a statement may run before the server undoes it."));
 }
 
 void add_runtime(config_schema& schema) {
-    const auto whole = [&schema](const char* name, const char* fallback, const char* least,
-                                 const char* most, const char* doc) {
-        schema.add({.name = name,
-                    .type = type::integer,
-                    .fallback = fallback,
-                    .doc = doc,
-                    .least = least,
-                    .most = most});
-    };
-    const auto duration = [&schema](const char* name, const char* fallback, const char* least,
-                                    const char* most, const char* doc) {
-        schema.add({.name = name,
-                    .type = type::time_span,
-                    .fallback = fallback,
-                    .doc = doc,
-                    .least = least,
-                    .most = most});
-    };
-    whole("io.shards", "0", "0", "256", "Threads that run instances; 0: one per core.");
-    whole("io.blocking_threads", "4", "1", "256", "Threads for calls that block.");
-    whole("runtime.mailbox_max", "1024", "1", "1000000",
-          "Commands that may wait for one instance; beyond that: overloaded, at once.");
+    schema.add(integer_setting("io.shards", "0", "0", "256",
+                               "Threads that run instances; 0: one per core."));
+    schema.add(
+        integer_setting("io.blocking_threads", "4", "1", "256", "Threads for calls that block."));
+    schema.add(integer_setting(
+        "runtime.mailbox_max", "1024", "1", "1000000",
+        "Commands that may wait for one instance; beyond that: overloaded, at once."));
     schema.add({.name = "runtime.cache_bytes",
                 .type = type::bytes,
                 .fallback = "64MiB",
                 .doc = "Memory for instances; beyond it the least recently used leave.",
                 .least = "1MiB",
                 .most = "1024GiB"});
-    duration("runtime.deadline", "10s", "1ms", "1h",
-             "How long a command may take if its caller does not say.");
-    whole("runtime.attempts_max", "16", "1", "1000",
-          "How often a command is decided again after a conflict before its caller hears of it.");
-    whole("runtime.snapshot_every", "100", "0", "1000000",
-          "Events between snapshots if the store does not say; 0: none.");
-    duration(
+    schema.add(span_setting("runtime.deadline", "10s", "1ms", "1h",
+                            "How long a command may take if its caller does not say."));
+    schema.add(integer_setting(
+        "runtime.attempts_max", "16", "1", "1000",
+        "How often a command is decided again after a conflict before its caller hears of it."));
+    schema.add(integer_setting("runtime.snapshot_every", "100", "0", "1000000",
+                               "Events between snapshots if the store does not say; 0: none."));
+    schema.add(span_setting(
         "runtime.answer_retention", "30d", "1h", "3650d",
-        "How long a command's answer is kept at least; a key repeated later is a new command.");
-    duration("runtime.drain", "20s", "0s", "10min", "How long a stop waits for work in flight.");
-    duration("runtime.lease", "10s", "1s", "10min",
-             "How long a process owns the effects it runs before another may take over.");
-    whole("runtime.effect_concurrency", "256", "1", "10000",
-          "Effects each shard carries out at the same time; later ones wait in the store.");
+        "How long a command's answer is kept at least; a key repeated later is a new command."));
+    schema.add(span_setting("runtime.drain", "20s", "0s", "10min",
+                            "How long a stop waits for work in flight."));
+    schema.add(
+        span_setting("runtime.lease", "10s", "1s", "10min",
+                     "How long a process owns the effects it runs before another may take over."));
+    schema.add(integer_setting(
+        "runtime.effect_concurrency", "256", "1", "10000",
+        "Effects each shard carries out at the same time; later ones wait in the store."));
 }
 
 void add_presentation(config_schema& schema) {
-    schema.add({.name = "log.level",
-                .type = type::choice,
-                .fallback = "info",
-                .doc = "Least level that is printed.",
-                .choices = {"trace", "debug", "info", "warn", "error", "critical", "off"}});
+    schema.add(choice_setting("log.level", "info",
+                              {"trace", "debug", "info", "warn", "error", "critical", "off"},
+                              "Least level that is printed."));
     schema.add({.name = "log.modules",
                 .fallback = "",
                 .doc = "Exceptions to log.level: relay=debug,http=warn.",
                 .check = check_modules});
-    schema.add({.name = "log.format",
-                .type = type::choice,
-                .fallback = "automatic",
-                .doc = "JSON lines, lines for people, or by whether stdout is a terminal.",
-                .choices = {"automatic", "json", "human"}});
-    schema.add({.name = "demo.enabled",
-                .type = type::boolean,
-                .fallback = "true",
-                .doc = "Whether `dev` runs the demo driver; `run` never does."});
+    schema.add(choice_setting("log.format", "automatic", {"automatic", "json", "human"},
+                              "JSON lines, lines for people, or by whether stdout is a terminal."));
+    schema.add(flag_setting("demo.enabled", "true",
+                            "Whether `dev` runs the demo driver; `run` never does."));
     schema.add({.name = "demo.rate",
                 .type = type::real,
                 .fallback = "2",
