@@ -55,6 +55,9 @@ TEST_CASE("kafka settings: plaintext is for brokers on this machine, or for deve
     const auto refused = refused_with(far, false);
     CHECK(refused.find("127.0.0.1:9092,db.example:9092") != std::string::npos);
     CHECK(refused.find("kafka.security") != std::string::npos);
+    const auto in_the_clear =
+        with({{"bus.url", "kafka://db.example:9092"}, {"kafka.security", "sasl_plaintext"}});
+    CHECK(refused_with(in_the_clear, false).find("sasl_plaintext") != std::string::npos);
     CHECK_FALSE(cli::is_loopback(cli::kafka_settings(far)));
     io world{{.shards = 1}};
     const auto near = with({{"bus.url", "kafka://127.0.0.1:1,[::1]:1,localhost:1"}});

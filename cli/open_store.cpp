@@ -103,12 +103,12 @@ std::unique_ptr<event_bus> open_bus(execution& world, const settings& values,
     if (!values.text("bus.url").starts_with("kafka:")) return std::make_unique<memory_event_bus>();
     auto options = kafka_settings(values);
     const auto& security = values.at("kafka.security");
-    if (!allows_plaintext && options.security == "plaintext" && !is_loopback(options)) {
+    if (!allows_plaintext && options.security.ends_with("plaintext") && !is_loopback(options)) {
         throw failure{
             exit_code::usage,
             {"CLI-011",
-             "the brokers " + options.brokers +
-                 " are on other machines, and kafka.security is plaintext",
+             "the brokers " + options.brokers + " are on other machines, and kafka.security is " +
+                 options.security,
              "bus.url, " + values.at("bus.url").source + "; kafka.security, " + security.source,
              "set kafka.security to ssl or sasl_ssl"}};
     }

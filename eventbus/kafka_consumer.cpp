@@ -15,9 +15,6 @@ const log::source kafka_log{"kafka"};
 struct message_closer {
     void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
 };
-struct event_closer {
-    void operator()(rd_kafka_event_t* told) const { rd_kafka_event_destroy(told); }
-};
 
 void called(rd_kafka_t*, void* opaque) { (*static_cast<std::function<void()>*>(opaque))(); }
 
@@ -45,7 +42,7 @@ bus_message as_message(const rd_kafka_message_t& from, const std::string& topic)
 }  // namespace
 
 std::shared_ptr<member> member::join(const kafka_options& options, std::string topic,
-                                     std::string group) {
+                                     std::string group, coverage is_covered) {
     settings wanted{options};
     wanted.set("group.id", group);
     if (!options.member_id.empty()) wanted.set("group.instance.id", options.member_id);
@@ -65,8 +62,8 @@ std::shared_ptr<member> member::join(const kafka_options& options, std::string t
     wanted.set("fetch.wait.max.ms", std::size_t{100});
     // How soon a topic that was unknown at first is noticed.
     wanted.set("topic.metadata.refresh.interval.ms", options.topic_patience / 2);
-    std::shared_ptr<member> made{
-        new member{std::move(topic), std::move(group), options.topic_patience}};
+    std::shared_ptr<member> made{new member{std::move(topic), std::move(group),
+                                            options.topic_patience, std::move(is_covered)}};
     made->handle_ = wanted.make(RD_KAFKA_CONSUMER, *made);
     auto* const handle = made->handle_.get();
     rd_kafka_poll_set_consumer(handle);
@@ -76,13 +73,17 @@ std::shared_ptr<member> member::join(const kafka_options& options, std::string t
     made->answers_.reset(rd_kafka_queue_new(handle));
     rd_kafka_queue_cb_event_enable(made->queue_.get(), called, &made->wake_up_);
     rd_kafka_queue_cb_event_enable(made->answers_.get(), called, &made->answer_);
-    const parts_ptr wished{rd_kafka_topic_partition_list_new(1)};
-    rd_kafka_topic_partition_list_add(wished.get(), made->topic_.c_str(), RD_KAFKA_PARTITION_UA);
-    if (const auto code = rd_kafka_subscribe(handle, wished.get());
-        code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        made->failure_ = as_error(code, "subscribing to \"" + made->topic_ + "\"");
-    }
+    made->subscribe();
     return made;
+}
+
+void member::subscribe() {
+    const parts_ptr wished{rd_kafka_topic_partition_list_new(1)};
+    rd_kafka_topic_partition_list_add(wished.get(), topic_.c_str(), RD_KAFKA_PARTITION_UA);
+    if (const auto code = rd_kafka_subscribe(handle_.get(), wished.get());
+        code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        failure_ = as_error(code, "subscribing to \"" + topic_ + "\"");
+    }
 }
 
 member::~member() { TIDEMARK_ASSERT(!handle_, "a Kafka consumer is closed before it goes"); }
@@ -92,16 +93,65 @@ awaitable<result<std::vector<bus_message>>> member::poll(execution& on, std::siz
     for (;;) {
         auto batch = take(limit);
         if (!batch || !batch->empty() || limit == 0 || is_over_) co_return batch;
-        if (!misses_topic()) {
+        const auto patience = patience_left(on);
+        if (!patience) {
             co_await wake_.wait();
             continue;
         }
-        const auto has_news = co_await wake_.wait_for(on, topic_patience_);
+        const auto has_news = co_await wake_.wait_for(on, *patience);
         if (has_news) continue;
-        co_return error{errc::not_found, "topic \"" + topic_ +
-                                             "\" does not exist on the brokers; create it at "
-                                             "start, or name another"};
+        if (misses_topic()) {
+            co_return error{errc::not_found, "topic \"" + topic_ +
+                                                 "\" does not exist on the brokers; create it at "
+                                                 "start, or name another"};
+        }
+        co_await review();
     }
+}
+
+/// How long to wait for news before something is looked into; nothing: for as long as it takes.
+std::optional<duration> member::patience_left(execution& on) {
+    if (misses_topic()) return topic_patience_;
+    const std::scoped_lock held{mutex_};
+    if (!is_unreviewed_) return std::nullopt;
+    const auto now = on.clock().steady();
+    if (!review_due_) {
+        // A group that leaves partitions out on purpose is asked ever more seldom.
+        review_due_ = now + topic_patience_ * (1U << std::min(rejoins_, 6U));
+    }
+    return std::max(*review_due_ - now, duration{0});
+}
+
+/// A leader of a group that asked a broker which did not know the topic yet gives nobody anything,
+/// and librdkafka 2.0 leaves it at that, because what it subscribed to has not changed.
+awaitable<void> member::review() {
+    auto asking = is_covered_(topic_, group_);
+    const auto covered = co_await std::move(asking);
+    const std::scoped_lock held{mutex_};
+    review_due_.reset();
+    if (is_over_ || !handle_) co_return;
+    if (!covered) {
+        kafka_log.debug("a group cannot be looked at", {"topic", topic_}, {"group", group_},
+                        {"reason", covered.error().message()});
+        is_unreviewed_ = covered.error().is_retryable();
+        co_return;
+    }
+    is_unreviewed_ = false;
+    if (*covered) {
+        rejoins_ = 0;
+        co_return;
+    }
+    ++rejoins_;
+    kafka_log.warn("partitions that nobody was given: joining the group again", {"topic", topic_},
+                   {"group", group_});
+    join_again();
+}
+
+void member::join_again() {
+    // A cooperative member that names the same topics again would change nothing.
+    const std::string_view protocol = rd_kafka_rebalance_protocol(handle_.get());
+    if (protocol == "COOPERATIVE") rd_kafka_unsubscribe(handle_.get());
+    subscribe();
 }
 
 bool member::misses_topic() {
@@ -165,22 +215,25 @@ void member::failed(rd_kafka_resp_err_t code, std::string_view reason) {
     }
 }
 
-void member::rebalanced(bool is_assigned, rd_kafka_topic_partition_list_t& parts) {
+void member::rebalanced(rd_kafka_t& handle, bool is_assigned,
+                        rd_kafka_topic_partition_list_t& parts) {
     const auto is_cooperative =
-        std::string_view{rd_kafka_rebalance_protocol(handle_.get())} == "COOPERATIVE";
+        std::string_view{rd_kafka_rebalance_protocol(&handle)} == "COOPERATIVE";
     if (!is_assigned) {
         has_lost_work_ = has_lost_work_ || has_work_;
         has_work_ = false;
         polled_.clear();
     }
     if (is_cooperative) {
-        rd_kafka_error_t* const failure =
-            is_assigned ? rd_kafka_incremental_assign(handle_.get(), &parts)
-                        : rd_kafka_incremental_unassign(handle_.get(), &parts);
+        rd_kafka_error_t* const failure = is_assigned
+                                              ? rd_kafka_incremental_assign(&handle, &parts)
+                                              : rd_kafka_incremental_unassign(&handle, &parts);
         if (failure != nullptr) rd_kafka_error_destroy(failure);
     } else {
-        rd_kafka_assign(handle_.get(), is_assigned ? &parts : nullptr);
+        rd_kafka_assign(&handle, is_assigned ? &parts : nullptr);
     }
+    is_unreviewed_ = is_assigned;
+    review_due_.reset();
     const auto count = static_cast<std::size_t>(parts.cnt);
     const auto before = assigned_.load();
     assigned_ = is_assigned ? before + count : before - std::min(before, count);
@@ -235,8 +288,7 @@ std::optional<result<void>> member::committed() {
     if (!answers_) return error{errc::shutting_down, "this consumer is closed"};
     std::optional<result<void>> told;
     while (commits_under_way_ > 0) {
-        const std::unique_ptr<rd_kafka_event_t, event_closer> next{
-            rd_kafka_queue_poll(answers_.get(), 0)};
+        const event_ptr next{rd_kafka_queue_poll(answers_.get(), 0)};
         if (!next) break;
         // An answer to an earlier commit that nobody waited for says nothing about this one.
         if (--commits_under_way_ > 0) continue;
@@ -256,14 +308,18 @@ void member::leave() {
 }
 
 void member::close() {
-    const std::scoped_lock held{mutex_};
-    if (!handle_) return;
-    rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
-    rd_kafka_queue_cb_event_enable(answers_.get(), nullptr, nullptr);
-    rd_kafka_consumer_close(handle_.get());
-    queue_.reset();
-    answers_.reset();
-    handle_.reset();
+    handle_ptr leaving;
+    {
+        const std::scoped_lock held{mutex_};
+        if (!handle_) return;
+        rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
+        rd_kafka_queue_cb_event_enable(answers_.get(), nullptr, nullptr);
+        queue_.reset();
+        answers_.reset();
+        leaving = std::move(handle_);
+    }
+    // Takes as long as the brokers do; nobody else uses the handle any more.
+    rd_kafka_consumer_close(leaving.get());
 }
 
 }  // namespace tidemark::kafka

@@ -22,9 +22,13 @@ namespace tidemark::kafka {
 /// whoever closes it; `close` before the last owner lets go.
 class member final : public listener, public std::enable_shared_from_this<member> {
   public:
+    /// Whether the members of a group hold every partition of the topic; `unavailable` while
+    /// they change.
+    using coverage = std::function<awaitable<result<bool>>(std::string topic, std::string group)>;
+
     /// Joins the group. Throws `std::invalid_argument` for settings that librdkafka refuses.
     static std::shared_ptr<member> join(const kafka_options& options, std::string topic,
-                                        std::string group);
+                                        std::string group, coverage is_covered);
     ~member() override;
 
     [[nodiscard]] awaitable<result<std::vector<bus_message>>> poll(execution& on,
@@ -38,13 +42,21 @@ class member final : public listener, public std::enable_shared_from_this<member
     [[nodiscard]] std::size_t assigned() const { return assigned_; }
 
     void failed(rd_kafka_resp_err_t code, std::string_view reason) override;
-    void rebalanced(bool is_assigned, rd_kafka_topic_partition_list_t& parts) override;
+    void rebalanced(rd_kafka_t& handle, bool is_assigned,
+                    rd_kafka_topic_partition_list_t& parts) override;
 
   private:
-    member(std::string topic, std::string group, duration topic_patience)
-        : topic_{std::move(topic)}, group_{std::move(group)}, topic_patience_{topic_patience} {}
+    member(std::string topic, std::string group, duration topic_patience, coverage is_covered)
+        : topic_{std::move(topic)},
+          group_{std::move(group)},
+          topic_patience_{topic_patience},
+          is_covered_{std::move(is_covered)} {}
 
     [[nodiscard]] bool misses_topic();
+    [[nodiscard]] std::optional<duration> patience_left(execution& on);
+    [[nodiscard]] awaitable<void> review();
+    void join_again();
+    void subscribe();
     [[nodiscard]] result<std::vector<bus_message>> take(std::size_t limit);
     [[nodiscard]] std::optional<error> judge_failure(const rd_kafka_message_t& told);
     [[nodiscard]] result<void> begin_commit();
@@ -53,10 +65,11 @@ class member final : public listener, public std::enable_shared_from_this<member
     const std::string topic_;
     const std::string group_;
     const duration topic_patience_;
+    const coverage is_covered_;
     /// Its own, because a notifier may come after the consumer is gone.
     event wake_;
     event answered_;
-    /// Held while the handle is used: for moments only, except by `close`.
+    /// Held while the handle is used: for moments only, so that shards may wait for it.
     std::mutex mutex_;
     handle_ptr handle_;
     queue_ptr queue_;
@@ -72,6 +85,11 @@ class member final : public listener, public std::enable_shared_from_this<member
     std::optional<error> failure_;
     /// The topic is unknown to a broker: a failure, if it stays so.
     bool misses_topic_ = false;
+    /// The partitions that the group was given were not compared with the topic's yet; when they
+    /// are, on the steady clock, and how often it came out that some are missing.
+    bool is_unreviewed_ = false;
+    std::optional<duration> review_due_;
+    unsigned rejoins_ = 0;
     std::atomic<bool> is_over_ = false;
     std::atomic<std::size_t> assigned_ = 0;
 };

@@ -48,7 +48,12 @@ struct kafka_event_bus::state {
     /// Topics that were seen; bounded by what the process publishes to.
     std::set<std::string, std::less<>> known;
 
-    /// The producer to use now; a broken one is replaced.
+    std::shared_ptr<kafka::producer> in_use() const {
+        const std::scoped_lock lock{mutex};
+        return current;
+    }
+
+    /// The producer to publish with; a broken one is replaced.
     std::shared_ptr<kafka::producer> producer() {
         const std::scoped_lock lock{mutex};
         if (!current->is_dead()) return current;
@@ -98,6 +103,21 @@ struct kafka_event_bus::state {
         known.insert(topic);
         co_return result<void>{};
     }
+
+    /// Whether the members of a group hold every partition of the topic.
+    static awaitable<result<bool>> is_covered(std::shared_ptr<state> kept, std::string topic,
+                                              std::string group) {
+        auto job = [with = kept->producer(), topic = std::move(topic), group = std::move(group),
+                    within = kept->options.ask_timeout]() -> result<bool> {
+            const auto there = with->count_partitions(topic, within);
+            if (!there) return there.error();
+            const auto held = with->count_held(group, topic, within);
+            if (!held) return held.error();
+            return *held >= *there;
+        };
+        auto found = co_await kept->blocking.run(std::move(job));
+        co_return found;
+    }
 };
 
 class kafka_event_bus::reader final : public consumer {
@@ -131,11 +151,7 @@ kafka_event_bus::kafka_event_bus(execution& world, executor on, kafka_options op
     : state_{std::make_shared<state>(world, std::move(on), std::move(options))} {}
 
 kafka_event_bus::~kafka_event_bus() {
-    const auto last = [this] {
-        const std::scoped_lock lock{state_->mutex};
-        return state_->current;
-    }();
-    last->close();
+    state_->in_use()->close();
     state_->blocking.stop();
 }
 
@@ -165,7 +181,7 @@ awaitable<std::vector<delivery_report>> kafka_event_bus::publish(std::vector<bus
                                  std::to_string(kept->options.message_bytes_max) + ")"});
             continue;
         }
-        // Librdkafka bounds how long a message can wait, so there will be room or a refusal.
+        // librdkafka bounds how long a message can wait, so there will be room or a refusal.
         while (with->send(message, work, i) == kafka::producer::taken::full) {
             co_await work->news.wait_for(kept->world, room_pause);
         }
@@ -177,16 +193,16 @@ awaitable<std::vector<delivery_report>> kafka_event_bus::publish(std::vector<bus
 
 std::unique_ptr<event_bus::consumer> kafka_event_bus::subscribe(std::string topic,
                                                                 std::string group) {
-    auto joined = kafka::member::join(state_->options, std::move(topic), std::move(group));
+    auto is_covered = [kept = state_](std::string of, std::string by) {
+        return state::is_covered(kept, std::move(of), std::move(by));
+    };
+    auto joined = kafka::member::join(state_->options, std::move(topic), std::move(group),
+                                      std::move(is_covered));
     return std::make_unique<reader>(state_, std::move(joined));
 }
 
 event_bus::bus_status kafka_event_bus::status() const {
-    const auto with = [this] {
-        const std::scoped_lock lock{state_->mutex};
-        return state_->current;
-    }();
-    auto reason = with->trouble();
+    auto reason = state_->in_use()->trouble();
     return {.kind = "kafka",
             .location = state_->options.brokers,
             .connected = reason.empty(),
@@ -217,13 +233,7 @@ awaitable<result<void>> kafka_event_bus::ensure_topic(std::string name) {
     co_return result<void>{};
 }
 
-void kafka_event_bus::hurry() {
-    const auto with = [this] {
-        const std::scoped_lock lock{state_->mutex};
-        return state_->current;
-    }();
-    with->give_up();
-}
+void kafka_event_bus::hurry() { state_->in_use()->give_up(); }
 
 std::uint64_t kafka_event_bus::producers_replaced() const {
     const std::scoped_lock lock{state_->mutex};

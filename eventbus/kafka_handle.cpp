@@ -31,9 +31,9 @@ int on_measured(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
     return 0;  // librdkafka frees it
 }
 
-void on_rebalanced(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* parts,
-                   void* opaque) {
-    heard_by(opaque).rebalanced(code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, *parts);
+void on_rebalanced(rd_kafka_t* handle, rd_kafka_resp_err_t code,
+                   rd_kafka_topic_partition_list_t* parts, void* opaque) {
+    heard_by(opaque).rebalanced(*handle, code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, *parts);
 }
 
 /// librdkafka's own lines, from its own threads. Its levels are those of syslog.
@@ -87,6 +87,7 @@ errc code_of(rd_kafka_resp_err_t code) {
         case RD_KAFKA_RESP_ERR__AUTHENTICATION:
         case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
         case RD_KAFKA_RESP_ERR__INVALID_ARG:
+        case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
             return errc::invalid_argument;
         default:
             return errc::unavailable;
@@ -147,6 +148,10 @@ handle_ptr settings::make(rd_kafka_type_t kind, listener& heard) {
     if (made == nullptr) throw std::invalid_argument{std::string{"Kafka client: "} + why};
     (void)conf_.release();  // the handle has it now
     return handle_ptr{made};
+}
+
+int milliseconds(duration span) {
+    return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(span).count());
 }
 
 bool is_unknown_topic(rd_kafka_resp_err_t code) {

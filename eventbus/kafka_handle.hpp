@@ -25,7 +25,8 @@ class listener {
     /// poll.
     virtual void measured(std::string_view /*json*/) {}
     /// Partitions come (`is_assigned`) or go. From within a poll; has to pass it on.
-    virtual void rebalanced(bool /*is_assigned*/, rd_kafka_topic_partition_list_t& /*parts*/) {}
+    virtual void rebalanced(rd_kafka_t& /*handle*/, bool /*is_assigned*/,
+                            rd_kafka_topic_partition_list_t& /*parts*/) {}
 };
 
 struct handle_closer {
@@ -42,6 +43,10 @@ struct parts_closer {
 struct queue_closer {
     void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
 };
+struct event_closer {
+    void operator()(rd_kafka_event_t* told) const { rd_kafka_event_destroy(told); }
+};
+using event_ptr = std::unique_ptr<rd_kafka_event_t, event_closer>;
 using handle_ptr = std::unique_ptr<rd_kafka_t, handle_closer>;
 using parts_ptr = std::unique_ptr<rd_kafka_topic_partition_list_t, parts_closer>;
 using queue_ptr = std::unique_ptr<rd_kafka_queue_t, queue_closer>;
@@ -63,6 +68,9 @@ class settings {
   private:
     std::unique_ptr<rd_kafka_conf_t, conf_closer> conf_;
 };
+
+/// A span as librdkafka's calls take it.
+[[nodiscard]] int milliseconds(duration span);
 
 /// Some broker does not know the topic, or not all of it: gone, or not told everywhere yet.
 [[nodiscard]] bool is_unknown_topic(rd_kafka_resp_err_t code);

@@ -1,6 +1,7 @@
 #include "tidemark/eventbus/kafka_producer.hpp"
 
 #include "tidemark/core/assert.hpp"
+#include "tidemark/eventbus/kafka_group.hpp"
 #include "tidemark/observability/log.hpp"
 
 #include <boost/asio/post.hpp>
@@ -67,12 +68,10 @@ struct error_closer {
 struct wanted_topic_closer {
     void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
 };
-struct event_closer {
-    void operator()(rd_kafka_event_t* told) const { rd_kafka_event_destroy(told); }
-};
 
-int milliseconds(duration span) {
-    return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(span).count());
+/// Everything without a report gets one.
+void purge(rd_kafka_t& handle, int flags) {
+    rd_kafka_purge(&handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | flags);
 }
 
 }  // namespace
@@ -162,17 +161,13 @@ void producer::attend() {
 
 void producer::give_up() {
     const std::shared_lock held{use_};
-    if (handle_) purge(RD_KAFKA_PURGE_F_NON_BLOCKING);
-}
-
-void producer::purge(int flags) {
-    rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | flags);
+    if (handle_) purge(*handle_, RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 /// What a dead producer holds comes back at once instead of after its time.
 void producer::fall_silent() {
     if (std::exchange(has_given_up_, true)) return;
-    purge(RD_KAFKA_PURGE_F_NON_BLOCKING);
+    purge(*handle_, RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 void producer::delivered(const rd_kafka_message_t& message, void* returned) {
@@ -243,6 +238,13 @@ result<std::size_t> producer::count_partitions(const std::string& topic, duratio
     return static_cast<std::size_t>(found.partition_cnt);
 }
 
+result<std::size_t> producer::count_held(const std::string& group, const std::string& topic,
+                                         duration within) {
+    const std::shared_lock held{use_};
+    if (!handle_) return error{errc::shutting_down, "the producer is closed"};
+    return kafka::count_held(*handle_, group, topic, within);
+}
+
 result<void> producer::create_topic(const std::string& topic, std::size_t partitions,
                                     std::size_t replication, duration within) {
     const std::shared_lock held{use_};
@@ -256,8 +258,7 @@ result<void> producer::create_topic(const std::string& topic, std::size_t partit
     const queue_ptr answers{rd_kafka_queue_new(handle_.get())};
     rd_kafka_NewTopic_t* all[] = {wanted.get()};
     rd_kafka_CreateTopics(handle_.get(), all, 1, nullptr, answers.get());
-    const std::unique_ptr<rd_kafka_event_t, event_closer> told{
-        rd_kafka_queue_poll(answers.get(), milliseconds(within))};
+    const event_ptr told{rd_kafka_queue_poll(answers.get(), milliseconds(within))};
     if (!told) return error{errc::timed_out, doing + ": no answer; " + trouble()};
     if (const auto code = rd_kafka_event_error(told.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return as_error(code, doing, rd_kafka_event_error_string(told.get()));
@@ -277,13 +278,17 @@ result<void> producer::create_topic(const std::string& topic, std::size_t partit
 }
 
 void producer::close() {
-    const std::unique_lock held{use_};
-    if (!handle_) return;
-    rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
-    purge(0);
-    rd_kafka_flush(handle_.get(), close_milliseconds);
-    queue_.reset();
-    handle_.reset();
+    handle_ptr leaving;
+    {
+        const std::unique_lock held{use_};
+        if (!handle_) return;
+        rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
+        queue_.reset();
+        leaving = std::move(handle_);
+    }
+    // Takes as long as librdkafka does; nobody else uses the handle any more.
+    purge(*leaving, 0);
+    rd_kafka_flush(leaving.get(), close_milliseconds);
 }
 
 }  // namespace tidemark::kafka

@@ -44,6 +44,10 @@ class producer final : public listener, public std::enable_shared_from_this<prod
                              std::size_t index);
     /// Whether the topic is there, and with how many partitions. Blocks.
     [[nodiscard]] result<std::size_t> count_partitions(const std::string& topic, duration within);
+    /// How many partitions of the topic the members of a group hold: see `kafka::count_held`.
+    /// Blocks.
+    [[nodiscard]] result<std::size_t> count_held(const std::string& group, const std::string& topic,
+                                                 duration within);
     /// Makes the topic; one that is there is a success. Blocks.
     [[nodiscard]] result<void> create_topic(const std::string& topic, std::size_t partitions,
                                             std::size_t replication, duration within);
@@ -66,7 +70,6 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     explicit producer(executor on);
     void attend();
     void fall_silent();
-    void purge(int flags);
     void set_trouble(std::string reason);
 
     const executor on_;
@@ -74,7 +77,7 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     queue_ptr queue_;
     /// What librdkafka's threads call; outlives the handle, holds this weakly.
     std::unique_ptr<ear> ear_;
-    /// Shared by users of the handle, exclusive for `close`.
+    /// Shared by users of the handle, exclusive while `close` takes it away.
     std::shared_mutex use_;
     std::atomic<bool> is_attending_ = false;
     std::atomic<bool> is_dead_ = false;

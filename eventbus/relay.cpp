@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -123,10 +124,9 @@ awaitable<relay_action::any> relay::load() {
     if (!log) co_return failed(log.error());
     incarnation_ = log->incarnation;
     const checkpoint end{log->last_position, incarnation_};
-    const auto is_held = co_await hold(*stored, *stored);
-    if (!is_held) co_return failed(is_held.error());
+    auto yielded = co_await hold_or_yield(*stored, *stored);
+    if (yielded) co_return std::move(*yielded);
     pass_on_orders();
-    if (!*is_held) co_return fsm_.held_elsewhere();
     co_return fsm_.loaded(*stored, end);
 }
 
@@ -168,12 +168,8 @@ awaitable<relay_action::any> relay::publish(std::vector<position> events) {
 }
 
 awaitable<relay_action::any> relay::advance(relay_action::advance step) {
-    const auto is_held = co_await hold(step.from, step.to);
-    if (!is_held) co_return failed(is_held.error());
-    if (!*is_held) {
-        pass_on_orders();
-        co_return fsm_.held_elsewhere();
-    }
+    auto yielded = co_await hold_or_yield(step.from, step.to);
+    if (yielded) co_return std::move(*yielded);
     page_.erase(page_.begin(), page_.upper_bound(step.to.position));
     pass_on_orders();
     co_return fsm_.advanced();
@@ -185,14 +181,9 @@ awaitable<relay_action::any> relay::wait_for_events() {
         status_.failures = 0;
         status_.reason.clear();
     }
-    const auto is_short = lease_.until - on_.clock().now() < options_.lease * 2 / 3;
-    if (options_.lease > duration{0} && is_short) {
-        const auto is_held = co_await hold(fsm_.at(), fsm_.at());
-        if (!is_held) co_return failed(is_held.error());
-        if (!*is_held) {
-            pass_on_orders();
-            co_return fsm_.held_elsewhere();
-        }
+    if (!lease_.is_fresh_for(owner_, on_.clock().now(), options_.lease)) {
+        auto yielded = co_await hold_or_yield(fsm_.at(), fsm_.at());
+        if (yielded) co_return std::move(*yielded);
     }
     co_await wake_.wait_for(on_, glance());
     pass_on_orders();
@@ -212,14 +203,28 @@ awaitable<relay_action::any> relay::stand_by() {
         status_.failures = 0;
         status_.reason = "published by " + lease_.owner;
     }
-    const auto until = on_.clock().steady() + glance();
-    while (!is_stopping_.load()) {
-        const auto left = until - on_.clock().steady();
-        if (left <= duration{0}) break;
-        co_await wake_.wait_for(on_, left);  // commits wake it too: they do not shorten the wait
-    }
+    co_await sit_out(glance());
     pass_on_orders();
     co_return fsm_.waited();
+}
+
+/// Waits all of `span`, unless it is to stop: commits wake it too, and do not shorten the wait.
+awaitable<void> relay::sit_out(duration span) {
+    const auto until = on_.clock().steady() + span;
+    while (!is_stopping_.load()) {
+        const auto left = until - on_.clock().steady();
+        if (left <= duration{0}) co_return;
+        co_await wake_.wait_for(on_, left);
+    }
+}
+
+/// What to do instead, if the lease and the checkpoint could not be had.
+awaitable<std::optional<relay_action::any>> relay::hold_or_yield(checkpoint from, checkpoint to) {
+    const auto is_held = co_await hold(from, to);
+    if (!is_held) co_return failed(is_held.error());
+    if (*is_held) co_return std::nullopt;
+    pass_on_orders();
+    co_return fsm_.held_elsewhere();
 }
 
 /// Takes or renews the lease, and moves the checkpoint with it; false if another relay has it.
@@ -264,12 +269,7 @@ awaitable<relay_action::any> relay::back_off(std::uint32_t failures) {
         status_.failures = failures;
     }
     const auto span = backoff(options_.retry, failures, on_.random().next());
-    const auto until = on_.clock().steady() + span;
-    auto left = span;
-    while (left > duration{0} && !is_stopping_.load()) {
-        co_await wake_.wait_for(on_, left);  // commits wake it too: they do not shorten the wait
-        left = until - on_.clock().steady();
-    }
+    co_await sit_out(span);
     pass_on_orders();
     co_return fsm_.waited();
 }

@@ -100,6 +100,9 @@ class relay {
     [[nodiscard]] awaitable<relay_action::any> wait_for_events();
     [[nodiscard]] awaitable<relay_action::any> stand_by();
     [[nodiscard]] duration glance() const;
+    [[nodiscard]] awaitable<void> sit_out(duration span);
+    [[nodiscard]] awaitable<std::optional<relay_action::any>> hold_or_yield(checkpoint from,
+                                                                            checkpoint to);
     [[nodiscard]] awaitable<result<bool>> hold(checkpoint from, checkpoint to);
     [[nodiscard]] awaitable<void> let_go();
     [[nodiscard]] awaitable<relay_action::any> back_off(std::uint32_t failures);
