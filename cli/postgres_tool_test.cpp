@@ -1,6 +1,7 @@
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/output.hpp"
 #include "tidemark/cli/session.hpp"
+#include "tidemark/cli/tool_run.hpp"
 #include "tidemark/eventstore/postgres_connection.hpp"
 #include "tidemark/eventstore/postgres_database.hpp"
 #include "tidemark/eventstore/postgres_migrations.hpp"
@@ -8,7 +9,6 @@
 #include <doctest/doctest.h>
 #include <boost/json/parse.hpp>
 
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -18,21 +18,9 @@ using cli::exit_code;
 
 namespace {
 
-struct ran {
-    int code = 0;
-    std::string results;
-    std::string remarks;
-};
-
 ran run_with(const std::vector<std::string>& arguments) {
-    const cli::app what;
-    std::ostringstream results;
-    std::ostringstream remarks;
-    const auto code = cli::run_tool(what, arguments, results, remarks);
-    return {code, results.str(), remarks.str()};
+    return testing::run_with(cli::app{}, arguments);
 }
-
-bool is(const ran& r, exit_code code) { return r.code == static_cast<int>(code); }
 
 std::size_t steps_in(const ran& r) {
     return boost::json::parse(r.results).at("steps").as_array().size();

@@ -4,6 +4,7 @@
 #include "tidemark/cli/output.hpp"
 #include "tidemark/cli/serving.hpp"
 #include "tidemark/cli/session.hpp"
+#include "tidemark/cli/tool_run.hpp"
 #include "tidemark/eventstore/postgres_database.hpp"
 #include "tidemark/eventstore/temporary_folder.hpp"
 #include "tidemark/http/client.hpp"
@@ -14,13 +15,13 @@
 #include <boost/json/parse.hpp>
 
 #include <functional>
-#include <sstream>
 #include <string>
 #include <vector>
 
 namespace {
 
 using namespace tidemark;
+using namespace tidemark::testing;
 using namespace std::chrono_literals;
 using boost::json::value;
 using cli::exit_code;
@@ -51,31 +52,9 @@ cli::app counters() {
     return out;
 }
 
-struct ran {
-    int code = 0;
-    std::string results;
-    std::string remarks;
-    [[nodiscard]] value json() const { return boost::json::parse(results); }
-};
-
 ran run_with(std::vector<std::string> arguments) {
-    const auto what = counters();
-    std::ostringstream results;
-    std::ostringstream remarks;
     arguments.insert(arguments.end(), {"--set", "http.admin_port=0"});
-    const auto code = cli::run_tool(what, arguments, results, remarks);
-    return {code, results.str(), remarks.str()};
-}
-
-bool is(const ran& r, exit_code code) { return r.code == static_cast<int>(code); }
-
-settings settings_of(const std::string& url) {
-    config_sources sources;
-    sources.fallback_file.clear();
-    sources.flags = {{"--set", "http.port", "0"},
-                     {"--set", "http.admin_port", "0"},
-                     {"--store", "store.url", url}};
-    return load_settings(default_schema(), sources);
+    return testing::run_with(counters(), arguments);
 }
 
 /// A store in which a counter was added 1 and 7, and the projection has heard of both.
@@ -96,14 +75,6 @@ void make_store(const std::string& url) {
     }
     CHECK(run(world, app.wait_for("additions.v1", last, 1min)).value());
     CHECK(run(world, app.drain()).is_complete);
-}
-
-void for_each_store(const std::function<void(const std::string&)>& test) {
-    {
-        const testing::temporary_folder folder;
-        test("sqlite:" + folder.file("t.db"));
-    }
-    if (testing::has_postgres()) test(testing::postgres_database{}.options().url);
 }
 
 value only_item(const ran& told) {

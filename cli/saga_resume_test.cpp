@@ -1,5 +1,6 @@
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/serving.hpp"
+#include "tidemark/cli/tool_run.hpp"
 #include "tidemark/http/client.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
 #include "tidemark/sagas/saga_type.hpp"
@@ -8,7 +9,6 @@
 #include <boost/json/parse.hpp>
 
 #include <algorithm>
-#include <sstream>
 #include <string>
 #include <variant>
 #include <vector>
@@ -16,6 +16,7 @@
 namespace {
 
 using namespace tidemark;
+using namespace tidemark::testing;
 using cli::exit_code;
 using store_test::counter;
 using store_test::counter_id;
@@ -82,13 +83,6 @@ cli::app errands() {
     return out;
 }
 
-struct ran {
-    int code = 0;
-    std::string results;
-    std::string remarks;
-    [[nodiscard]] boost::json::value json() const { return boost::json::parse(results); }
-};
-
 /// The application served in memory on free ports, and its tool.
 class fixture {
   public:
@@ -107,10 +101,7 @@ class fixture {
     }
     ran tool(std::vector<std::string> arguments) {
         arguments.insert(arguments.end(), {"--url", process_.admin_url()});
-        std::ostringstream results;
-        std::ostringstream remarks;
-        const auto code = cli::run_tool(what_, arguments, results, remarks);
-        return {code, results.str(), remarks.str()};
+        return testing::run_with(what_, arguments);
     }
     /// `saga show` once the saga has come to stand there.
     boost::json::value comes_to(const std::string& stream, std::string_view state) {
@@ -123,22 +114,13 @@ class fixture {
     }
 
   private:
-    static settings free_ports() {
-        config_sources sources;
-        sources.fallback_file.clear();
-        sources.flags = {{"--set", "http.port", "0"},
-                         {"--set", "http.admin_port", "0"},
-                         {"--store", "store.url", "memory:"}};
-        return load_settings(default_schema(), sources);
-    }
+    static settings free_ports() { return testing::settings_of("memory:"); }
 
     cli::app what_ = errands();
-    settings values_ = free_ports();
+    settings values_ = testing::settings_of("memory:");
     cli::serving process_{what_, values_, cli::serve_mode::development};
     http::blocking_client client_;
 };
-
-bool is(const ran& told, exit_code code) { return told.code == static_cast<int>(code); }
 
 }  // namespace
 

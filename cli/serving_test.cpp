@@ -2,6 +2,7 @@
 
 #include "tidemark/cli/build_version.hpp"
 #include "tidemark/cli/failure.hpp"
+#include "tidemark/cli/tool_run.hpp"
 #include "tidemark/eventstore/temporary_folder.hpp"
 #include "tidemark/http/client.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
@@ -9,13 +10,13 @@
 #include <doctest/doctest.h>
 #include <boost/json/parse.hpp>
 
-#include <sstream>
 #include <string>
 #include <vector>
 
 namespace {
 
 using namespace tidemark;
+using namespace tidemark::testing;
 using cli::exit_code;
 using store_test::asker;
 using store_test::counter;
@@ -59,23 +60,11 @@ cli::app counters() {
     return out;
 }
 
-struct ran {
-    int code = 0;
-    std::string results;
-    std::string remarks;
-    [[nodiscard]] boost::json::value json() const { return boost::json::parse(results); }
-};
-
 /// A process of its own making: the application served on free ports over a file of its own.
 class fixture {
   public:
     explicit fixture(std::string admin_port = "0") {
-        config_sources sources;
-        sources.fallback_file.clear();
-        sources.flags = {{"--set", "http.port", "0"},
-                         {"--set", "http.admin_port", std::move(admin_port)},
-                         {"--store", "store.url", store_url()}};
-        values_ = load_settings(default_schema(), sources);
+        values_ = testing::settings_of(store_url(), std::move(admin_port));
     }
     void serve() {
         process_ = std::make_unique<cli::serving>(what_, values_, cli::serve_mode::development);
@@ -122,10 +111,7 @@ class fixture {
 
   private:
     ran run_with(const std::vector<std::string>& arguments) {
-        std::ostringstream results;
-        std::ostringstream remarks;
-        const auto code = cli::run_tool(what_, arguments, results, remarks);
-        return {code, results.str(), remarks.str()};
+        return testing::run_with(what_, arguments);
     }
 
     testing::temporary_folder folder_;

@@ -5,6 +5,7 @@
 #include "tidemark/cli/output.hpp"
 #include "tidemark/cli/serving.hpp"
 #include "tidemark/cli/session.hpp"
+#include "tidemark/cli/tool_run.hpp"
 #include "tidemark/eventstore/postgres_database.hpp"
 #include "tidemark/eventstore/temporary_folder.hpp"
 #include "tidemark/runtime/config.hpp"
@@ -14,21 +15,15 @@
 #include <boost/json/parse.hpp>
 
 #include <functional>
-#include <sstream>
 #include <string>
 #include <vector>
 
 namespace {
 
 using namespace tidemark;
+using namespace tidemark::testing;
 using cli::exit_code;
 using store_test::counter;
-
-struct ran {
-    int code = 0;
-    std::string results;
-    std::string remarks;
-};
 
 cli::app counters() {
     cli::app out;
@@ -37,23 +32,8 @@ cli::app counters() {
     return out;
 }
 
-ran run_with(std::vector<std::string> arguments) {
-    const auto what = counters();
-    std::ostringstream results;
-    std::ostringstream remarks;
-    const auto code = cli::run_tool(what, arguments, results, remarks);
-    return {code, results.str(), remarks.str()};
-}
-
-bool is(const ran& r, exit_code code) { return r.code == static_cast<int>(code); }
-
-settings settings_of(const std::string& url) {
-    config_sources sources;
-    sources.fallback_file.clear();
-    sources.flags = {{"--set", "http.port", "0"},
-                     {"--set", "http.admin_port", "0"},
-                     {"--store", "store.url", url}};
-    return load_settings(default_schema(), sources);
+ran run_with(const std::vector<std::string>& arguments) {
+    return testing::run_with(counters(), arguments);
 }
 
 /// Runs `use` with a store that keeps the snapshots of two streams.
@@ -74,14 +54,6 @@ void with_snapshots(const std::string& url, const std::function<void(storage&, i
     // Snapshots are saved behind the reply; a drained runtime has saved them.
     REQUIRE(run(world, app.drain()).is_complete);
     use(*events, world);
-}
-
-void for_each_store(const std::function<void(const std::string&)>& test) {
-    {
-        const testing::temporary_folder folder;
-        test("sqlite:" + folder.file("t.db"));
-    }
-    if (testing::has_postgres()) test(testing::postgres_database{}.options().url);
 }
 
 /// Leaves a wrong snapshot of b, one of an older schema and one that cannot be read.

@@ -1,5 +1,6 @@
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/session.hpp"
+#include "tidemark/cli/tool_run.hpp"
 #include "tidemark/eventstore/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
@@ -17,23 +18,12 @@
 namespace {
 
 using namespace tidemark;
+using namespace tidemark::testing;
 using cli::exit_code;
 
-struct ran {
-    int code = 0;
-    std::string results;
-    std::string remarks;
-};
-
 ran run_with(const std::vector<std::string>& arguments) {
-    const cli::app what;
-    std::ostringstream results;
-    std::ostringstream remarks;
-    const auto code = cli::run_tool(what, arguments, results, remarks);
-    return {code, results.str(), remarks.str()};
+    return testing::run_with(cli::app{}, arguments);
 }
-
-bool is(const ran& r, exit_code code) { return r.code == static_cast<int>(code); }
 
 /// Every verb of the tool, from the top: its path and its help.
 void visit(const CLI::App& verb, const std::string& path,
