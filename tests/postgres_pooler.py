@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from postgres_cluster import Unavailable, free_port
+from servers import Unavailable, free_ports
 
 START_SECONDS = 30
 CONFIG = """[databases]
@@ -29,7 +29,7 @@ class Pooler:
         if not self.program:
             raise Unavailable("PgBouncer is not installed: apt-get install pgbouncer")
         self.cluster, self.database, self.user = cluster, database, user
-        self.port = free_port()
+        [self.port] = free_ports(1)
         self.config = cluster.folder / "pgbouncer.ini"
         self.config.write_text(CONFIG.format(
             database=database, server=cluster.port, user=user, password=password, port=self.port))

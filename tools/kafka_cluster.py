@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+from servers import Unavailable, free_ports, serve
+
 VARIABLE = "TIDEMARK_TEST_KAFKA"
 VERSION = "3.9.1"
 BROKERS = 3
@@ -74,10 +76,6 @@ replica.lag.time.max.ms=3000
 """
 
 
-class Unavailable(Exception):
-    """There are no brokers here, or they did not start; the text says what to do."""
-
-
 def cache():
     return pathlib.Path(os.environ.get("TIDEMARK_CACHE", os.path.expanduser("~/.cache/tidemark")))
 
@@ -100,17 +98,6 @@ def jars():
         raise Unavailable(f"the brokers could not be fetched: {(done.stdout + done.stderr)[-800:]}")
     (folder / "complete").write_text(VERSION)
     return folder
-
-
-def free_ports(count):
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def registered(port):
@@ -252,25 +239,5 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def main():
-    def end(*_):
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        with Cluster() as cluster:
-            if len(sys.argv) > 1:
-                return subprocess.run(sys.argv[1:],
-                                      env={**os.environ, VARIABLE: cluster.url()}).returncode
-            print(cluster.url(), flush=True)
-            signal.pause()
-    except KeyboardInterrupt:
-        return 0
-    except Unavailable as missing:
-        print(missing, file=sys.stderr)
-        return 77
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(Cluster, VARIABLE))

@@ -14,11 +14,12 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+from servers import Unavailable, free_ports, serve
 
 VARIABLE = "TIDEMARK_TEST_POSTGRES"
 ROLE = "tidemark"
@@ -28,10 +29,6 @@ SETTINGS = {"fsync": "on", "synchronous_commit": "on", "max_connections": "200",
             "listen_addresses": "127.0.0.1",
             # Statements are counted in databases that ask for it.
             "shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "none"}
-
-
-class Unavailable(Exception):
-    """There is no PostgreSQL here, or it did not start; the text says what to do."""
 
 
 def programs():
@@ -51,12 +48,6 @@ def server_user():
         return pwd.getpwnam("postgres")
     except KeyError:
         raise Unavailable("root needs the user `postgres`: apt-get install postgresql-15") from None
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Cluster:
@@ -111,7 +102,7 @@ class Cluster:
         is_again = self.port is not None
         for attempt in range(PORT_ATTEMPTS):
             if not is_again:
-                self.port = free_port()
+                [self.port] = free_ports(1)
             options = [word for name, value in self.settings.items()
                        for word in ("-c", f"{name}={value}")]
             with open(self.folder / "log", "ab") as log:
@@ -209,25 +200,5 @@ class Cluster:
         return [int(pid) for pid in path.read_text().split()] if path.exists() else []
 
 
-def main():
-    def end(*_):
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        with Cluster() as cluster:
-            if len(sys.argv) > 1:
-                return subprocess.run(sys.argv[1:],
-                                      env={**os.environ, VARIABLE: cluster.url()}).returncode
-            print(cluster.url(), flush=True)
-            signal.pause()
-    except KeyboardInterrupt:
-        return 130
-    except Unavailable as missing:
-        print(missing, file=sys.stderr)
-        return 77
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(Cluster, VARIABLE))

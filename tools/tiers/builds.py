@@ -45,6 +45,8 @@ ASAN = Build(
     options=("--buildtype=plain", "-Doptimization=1", "-Db_sanitize=address,undefined",
              "-Db_lundef=false", "-Dcpp_args=-g1 -fno-sanitize-recover=undefined"),
     environment={"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+                 "LSAN_OPTIONS": "print_suppressions=0:"
+                 f"suppressions={ROOT / 'tools' / 'lsan_suppressions.txt'}",
                  "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"},
     patience=5)
 TSAN = Build(
