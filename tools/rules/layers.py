@@ -3,7 +3,7 @@
 import re
 
 EVERYTHING = ("core", "codec", "observability", "async", "eventstore", "eventbus", "runtime",
-              "sagas", "testing", "http", "cli", "console", "examples", "bench", "fuzz", "tests")
+              "sagas", "testing", "http", "cli", "console", "examples", "bench", "tests")
 MAY_INCLUDE = {
     "core": (),
     "codec": EVERYTHING[:1],
@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "testing": EVERYTHING[:8],
     "http": EVERYTHING[:8],
     "cli": EVERYTHING, "console": EVERYTHING, "examples": EVERYTHING, "bench": EVERYTHING,
-    "fuzz": EVERYTHING, "tests": EVERYTHING,
+    "tests": EVERYTHING,
 }
 BACKEND = re.compile(r"(eventstore/(memory|sqlite|postgres)_|eventbus/(memory|kafka)_)")
 # Modules that see the ports of eventstore and eventbus, and these backends of them only.
