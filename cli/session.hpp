@@ -79,6 +79,7 @@ void add_projection(CLI::App& tool, session& in);
 void add_check(CLI::App& tool, session& in);
 void add_config(CLI::App& tool, session& in);
 void add_migrate(CLI::App& tool, session& in);
+void add_restored(CLI::App& tool, session& in);
 void add_health(CLI::App& tool, session& in);
 void add_completion(CLI::App& tool, session& in);
 void add_version(CLI::App& tool, session& in);

@@ -120,6 +120,7 @@ void build(CLI::App& tool, session& in) {
     add_check(tool, in);
     add_config(tool, in);
     add_migrate(tool, in);
+    add_restored(tool, in);
     add_health(tool, in);
     add_completion(tool, in);
     add_version(tool, in);

@@ -69,7 +69,8 @@ postgres_database::postgres_database(content with) : name_{fresh_name()} {
     }
     run_on_server("CREATE DATABASE " + name_ + " TEMPLATE " + template_database());
     // A copy has the incarnation of what it was copied from.
-    postgres_connection{options()}.execute("UPDATE meta SET incarnation = gen_random_uuid()");
+    postgres_connection{options()}.execute(
+        "UPDATE meta SET incarnation = gen_random_uuid(), home = log_home()");
 }
 
 postgres_options postgres_database::options() const {

@@ -1,6 +1,7 @@
 #include "tidemark/eventstore/postgres_parts.hpp"
 
 #include "tidemark/async/clock.hpp"
+#include "tidemark/eventstore/log_renewal.hpp"
 #include "tidemark/eventstore/postgres_connect.hpp"
 #include "tidemark/eventstore/postgres_event_reads.hpp"
 #include "tidemark/eventstore/postgres_migrations.hpp"
@@ -80,6 +81,9 @@ std::optional<error> postgres_parts::check() {
         return fault;
     }
     if (auto fault = find_log_fault(session)) return fault;
+    if (!options.is_read_only) {
+        if (auto fault = find_home_fault(session)) return fault;
+    }
     incarnation = read_status(session).incarnation;
     return std::nullopt;
 }

@@ -2,12 +2,21 @@
 
 CREATE SEQUENCE positions AS bigint INCREMENT 1 MINVALUE 1 START 1 CACHE 1 NO CYCLE;
 
+-- Where the log is served: the cluster and the database in it. A dump that was put elsewhere still
+-- says where it came from.
+CREATE FUNCTION log_home() RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog AS
+$function$
+  SELECT c.system_identifier || '/' || d.oid FROM pg_control_system() c, pg_database d
+  WHERE d.datname = current_database()
+$function$;
+
 -- One row. incarnation: a log made anew has another one, so that what was read from a log that is
--- gone is recognised. lock_tag: upper 16 bits of the advisory locks by which appends publish how
--- far the log was when they began.
+-- gone is recognised. home: where it was when somebody last said that it is whole. lock_tag: upper
+-- 16 bits of the advisory locks by which appends publish how far the log was when they began.
 CREATE TABLE meta(
   id smallint PRIMARY KEY DEFAULT 1 CHECK(id = 1),
   incarnation uuid NOT NULL DEFAULT gen_random_uuid(),
+  home text NOT NULL DEFAULT log_home(),
   lock_tag integer NOT NULL CHECK(lock_tag BETWEEN 1 AND 32767),
   created_at timestamptz NOT NULL DEFAULT clock_timestamp());
 

@@ -259,7 +259,8 @@ def wal_full(world):
 
 
 def dump(world):
-    """A dump is put into another cluster: all of it is there, and appends go on behind it."""
+    """A dump is put into another cluster: it is not served before somebody says what it is; then
+    all of it is there, and appends go on behind it."""
     world.append(5)
     text = subprocess.run([world.cluster.bin / "pg_dump", world.cluster.url(DATABASE)],
                           capture_output=True, check=True, timeout=60).stdout
@@ -273,6 +274,13 @@ def dump(world):
         other.sql(f"CREATE DATABASE {DATABASE}")
         subprocess.run([other.bin / "psql", "-Xq", "-v", "ON_ERROR_STOP=1", other.url(DATABASE)],
                        input=text, check=True, capture_output=True, timeout=60)
+        run = Appends(world.program, other.url(DATABASE))
+        run.wait(lambda: run.refusal, "a restored dump was served unasked")
+        assert "tidemark restored" in run.refusal, run.refusal
+        run.kill()
+        # As `tidemark restored` does.
+        other.sql("UPDATE tidemark.meta SET home = tidemark.log_home(), "
+                  "incarnation = gen_random_uuid()", DATABASE)
         run = Appends(world.program, other.url(DATABASE)).wait_open()
         # What came after the dump is not there, and comes again from whoever has it.
         run.append(sorted(world.ledger.acknowledged))
@@ -281,7 +289,7 @@ def dump(world):
         restored.check(other, DATABASE)
         incarnations = {one.sql("SELECT incarnation FROM tidemark.meta", DATABASE)
                         for one in (world.cluster, other)}
-        assert len(incarnations) == 1, "a dump is the same log, from a time before"
+        assert len(incarnations) == 2, "the restored log has the identity of the one it came from"
 
 
 def standby(world):
