@@ -42,6 +42,29 @@ finding check_schema(postgres_connection& session) {
     return out;
 }
 
+/// What the server was not set up to notice, or may lose: told, not refused.
+finding check_copies(postgres_connection& session) {
+    finding out{"copies", true, "", ""};
+    auto rows = session.run(
+        "SELECT current_setting('data_checksums') = 'on', (SELECT count(*) FROM "
+        "pg_stat_replication), current_setting('synchronous_standby_names') <> ''");
+    if (!rows.next()) return out;
+    out.seen = rows.boolean(0) ? "pages have checksums"
+                               : "pages have no checksums: one that rots is not noticed "
+                                 "(pg_checksums --enable)";
+    const auto standbys = rows.integer(1);
+    if (standbys == 0) {
+        out.seen += "; no standby is connected";
+    } else if (rows.boolean(2)) {
+        out.seen += "; a standby is asked before a commit is told";
+    } else {
+        out.seen += "; " + std::to_string(standbys) +
+                    " standbys, none asked before a commit is told: a promotion loses what they "
+                    "have not got (synchronous_standby_names)";
+    }
+    return out;
+}
+
 std::string text_of(const horizon_holder& held, std::int64_t seconds) {
     const auto who = held.backend == 0
                          ? std::string{"a prepared transaction"}
@@ -76,6 +99,7 @@ std::vector<finding> check_postgres(const settings& values) {
         postgres_connection session{options};
         std::vector<finding> found{check_server(session, options), check_schema(session)};
         if (found.back().is_ok) found.push_back(check_horizon(session));
+        found.push_back(check_copies(session));
         return found;
     } catch (const postgres_failure& failed) {
         const auto why =
