@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t lines_max = 50;
 constexpr std::int64_t quantity_max = 1000;
+/// Cents. With the other bounds it keeps every total within the range of money.
+constexpr money price_max{100'000'000};
 
 }  // namespace
 
@@ -27,9 +29,12 @@ order::decision order::decide(const state& s, const place& c, const tidemark::co
             return tidemark::reject("quantity_out_of_range");
         }
         if (line.sku.empty()) return tidemark::reject("sku_missing");
+        // The checkout sends to the article's stream: what names none would never be reserved.
+        if (!inventory_id{line.sku}.stream().is_valid()) return tidemark::reject("sku_not_valid");
         if (!skus.insert(line.sku).second) return tidemark::reject("sku_named_twice");
         if (line.price < money{0}) return tidemark::reject("price_negative");
-        for (std::int64_t i = 0; i < line.quantity; ++i) total += line.price;
+        if (line.price > price_max) return tidemark::reject("price_too_high");
+        total += line.price * line.quantity;
     }
     const std::string id{context.stream.id()};
     checkout::begin begin{order_id{id}, c.customer, c.lines, total};

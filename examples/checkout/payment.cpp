@@ -34,7 +34,8 @@ payment::decision payment::decide(const state& s, const note_charged& c,
     if (s.status == payment_status::pending) {
         return {charged{c.charge}, tidemark::send(checkout_id{id}, checkout::paid{})};
     }
-    if (s.status == payment_status::voided) {
+    // Only the first one is late; told again it is refunded already.
+    if (s.status == payment_status::voided && s.charge.empty()) {
         return {charged{c.charge},
                 tidemark::request(refund_card{id, c.charge, s.amount}, refunding)};
     }
@@ -58,7 +59,7 @@ payment::decision payment::decide(const state& s, const void_payment&,
 }
 
 payment::decision payment::decide(const state& s, const note_refunded&) {
-    if (s.status == payment_status::refunded) return {};
+    if (s.status != payment_status::voided) return {};
     return refunded{};
 }
 
