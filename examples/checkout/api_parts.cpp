@@ -8,8 +8,14 @@ namespace shop {
 using tidemark::http::request;
 using tidemark::http::response;
 
-tidemark::call call_of(const request& r, tidemark::execution& world) {
+tidemark::result<std::string> name_command(const request& r, tidemark::execution& world) {
+    if (r.headers.count("Idempotency-Key") != 0) return tidemark::http::idempotency_key(r);
+    return world.fresh_id().to_string();
+}
+
+tidemark::call call_of(const request& r, const std::string& name, tidemark::execution& world) {
     tidemark::call how;
+    how.once(name, std::string{key_scope});
     how.within(r.deadline - world.clock().steady());
     tidemark::trace_context trace;
     trace.traceparent = r.traceparent;
@@ -17,19 +23,19 @@ tidemark::call call_of(const request& r, tidemark::execution& world) {
     return how;
 }
 
-response answer_of(const tidemark::outcome& told, response ok, bool has_precondition) {
-    const auto command = told.command().to_string();
+response answer_of(const tidemark::outcome& told, const std::string& name, response ok,
+                   bool has_precondition) {
     if (told.is_refused()) {
         ok = tidemark::http::refuse(
             tidemark::http::rejection_problem(told.rejection().code, told.rejection().message));
     } else if (told.is_error()) {
         ok = tidemark::http::refuse(
-            tidemark::http::to_problem(told.error(), {command, has_precondition}));
+            tidemark::http::to_problem(told.error(), {name, has_precondition}));
     } else {
         ok.headers.set("ETag", tidemark::http::etag(told.receipt().version));
         ok.headers.set("Tidemark-Position", std::to_string(told.receipt().position.value()));
     }
-    ok.headers.set("Tidemark-Command", command);
+    ok.headers.set("Tidemark-Command", name);
     if (told.is_repeated()) ok.headers.set("Idempotency-Replayed", "true");
     return ok;
 }
