@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from shop_process import Shop, call, post
+from shop_process import Shop, call, post, wait_for
 
 DRAIN_SECONDS = 1
 # Above the drain's own bound: what a busy machine may add to it. A drain that waited for the
@@ -24,16 +24,6 @@ EXIT_SECONDS = 20
 def flags(latency):
     return ("--no-demo", "--set", f"runtime.drain={DRAIN_SECONDS}s",
             "--set", f"payment.latency={latency}", "--set", "payment.decline_rate=0")
-
-
-def wait_for(claim, question, seconds=30):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = question()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {claim}")
 
 
 def place_order(shop):

@@ -87,6 +87,17 @@ def call(url, method="GET", body=None, headers=None, timeout=10):
         return status, fields, text.decode(errors="replace")
 
 
+def wait_for(claim, question, seconds=30):
+    """The first answer that counts as true. The deadline only ends a test that has failed."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = question()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {claim}")
+
+
 def post(url, key, body, timeout=10):
     return call(url, "POST", body, {"Idempotency-Key": key, "Content-Type": "application/json"},
                 timeout)
