@@ -167,6 +167,19 @@ TEST_CASE("serving: what was acknowledged is there after the next start") {
     CHECK(cli::to_text(state.json().at("state")) == R"({"value":15})");
 }
 
+TEST_CASE("serving: a store that does not say when takes snapshots as the settings say") {
+    fixture f;
+    f.serve();
+    for (auto i = 0; i < 100; ++i) REQUIRE(f.post("/add/a/1") == 200);
+    CHECK(f.post("/add/b/1") == 200);
+    f.stop();
+    const auto listed = f.offline({"snapshot", "ls", "--json"}).json();
+    const auto& items = listed.at("items").as_array();
+    REQUIRE(items.size() == 1);
+    CHECK(cli::cell(items[0], "stream") == "counter-a");
+    CHECK(cli::cell(items[0], "version") == "100");
+}
+
 TEST_CASE("serving: a file that is served is changed through its process only") {
     fixture f;
     f.serve();

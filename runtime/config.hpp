@@ -84,8 +84,6 @@ struct config {
     io_options io;
     /// Only what `runtime.*` names is set; the rest has its defaults.
     runtime_options runtime;
-    /// For stores that do not say their own.
-    store_options stores;
     sqlite_options sqlite;
     postgres_options postgres;
     demo_options demo;

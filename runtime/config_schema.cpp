@@ -153,7 +153,15 @@ void add_runtime(config_schema& schema) {
         "runtime.attempts_max", "16", "1", "1000",
         "How often a command is decided again after a conflict before its caller hears of it."));
     schema.add(integer_setting("runtime.snapshot_every", "100", "0", "1000000",
-                               "Events between snapshots if the store does not say; 0: none."));
+                               "Events between snapshots if the store does not say; 0: none by "
+                               "their number."));
+    schema.add({.name = "runtime.snapshot_bytes",
+                .type = type::bytes,
+                .fallback = "1MiB",
+                .doc = "Bytes of events between snapshots if the store does not say; 0B: none by "
+                       "their size.",
+                .least = "0B",
+                .most = "1GiB"});
     schema.add(span_setting(
         "runtime.answer_retention", "30d", "1h", "3650d",
         "How long a command's answer is kept at least; a key repeated later is a new command."));
@@ -228,9 +236,9 @@ config::config(const settings& values)
               .lease = values.duration("runtime.lease"),
               .effect_concurrency = size_at(values, "runtime.effect_concurrency"),
               .drain = values.duration("runtime.drain"),
-              .answer_retention = values.duration("runtime.answer_retention")},
-      stores{.snapshot_every =
-                 static_cast<std::uint64_t>(values.integer("runtime.snapshot_every"))},
+              .answer_retention = values.duration("runtime.answer_retention"),
+              .snapshots = {.every = size_at(values, "runtime.snapshot_every"),
+                            .bytes = values.bytes("runtime.snapshot_bytes")}},
       sqlite{values.text("sqlite.synchronous") == "FULL",
              size_at(values, "sqlite.group_commit_max")},
       postgres{.password = values.text("postgres.password"),

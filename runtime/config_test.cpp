@@ -76,6 +76,8 @@ TEST_CASE("config: without any source every setting has its default") {
     CHECK(c.runtime.deadline == 10s);
     CHECK(c.runtime.drain == 20s);
     CHECK(c.runtime.lease == 10s);
+    CHECK(c.runtime.snapshots.every == 100);
+    CHECK(c.runtime.snapshots.bytes == 1024U * 1024);
     CHECK(c.sqlite.is_synchronous_full);
     CHECK(c.demo.is_enabled);
     CHECK(source_of(values, "http.port") == "default");

@@ -20,9 +20,9 @@ constexpr std::size_t instance_overhead = sizeof(instance) + 256;
 
 }  // namespace
 
-instance::instance(shard_runtime& shard, const stream_type& type, store_options options,
+instance::instance(shard_runtime& shard, const stream_type& type, snapshot_policy snapshots,
                    stream_id id)
-    : shard_{shard}, type_{type}, options_{options}, id_{std::move(id)} {}
+    : shard_{shard}, type_{type}, snapshots_{snapshots}, id_{std::move(id)} {}
 
 void instance::submit(envelope_ptr envelope) {
     const command_fsm::options limits{.attempts_max = shard_.options().attempts_max,
@@ -64,7 +64,7 @@ void instance::start_load() {
     is_busy_ = true;
     auto& first = *waiting_.front();
     if (first.fsm.at() == command_fsm::state::waiting) first.fsm.step(fsm_input::begin_cold);
-    shard_.load(*this, options_.snapshot_every > 0);
+    shard_.load(*this);
 }
 
 void instance::on_loaded(result<loaded_stream> loaded) {
@@ -73,6 +73,7 @@ void instance::on_loaded(result<loaded_stream> loaded) {
         state_ = std::move(loaded->state);
         version_ = loaded->version;
         head_ = loaded->head;
+        bytes_unsaved_ = loaded->bytes_folded;
         stage_ = stage::ready;
         measure();
     } else {
@@ -183,12 +184,23 @@ void instance::append(entry_ptr e, decided made) {
     if (!request.events.empty()) head_ = request.events.back().id;
     e->version_after = version_;
     e->head_after = head_;
-    const auto every = options_.snapshot_every;
-    if (every > 0 && version_.value() / every != e->version_before.value() / every) {
+    if (takes_snapshot(e->version_before, request.events)) {
         e->snapshot = type_.encode_state(*state_);
     }
     fly(std::move(e));
     shard_.append(std::move(request), *this, flight_.back()->ticket);
+}
+
+/// Whether the state behind these events is to be stored with them.
+bool instance::takes_snapshot(version before, const std::vector<new_event>& events) {
+    for (const auto& event : events) bytes_unsaved_ += event.message.payload.size();
+    const auto every = snapshots_.every;
+    const auto is_far = every > 0 && version_.value() / every != before.value() / every;
+    const auto is_large =
+        snapshots_.bytes > 0 && !events.empty() && bytes_unsaved_ >= snapshots_.bytes;
+    if (!is_far && !is_large) return false;
+    bytes_unsaved_ = 0;
+    return true;
 }
 
 append_request instance::make_request(const entry& e, decided made) {

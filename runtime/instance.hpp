@@ -21,6 +21,8 @@ struct loaded_stream {
     std::unique_ptr<any_state> state;
     tidemark::version version;
     message_id head;
+    /// Of the events behind the snapshot that it was folded from, or of all.
+    std::uint64_t bytes_folded = 0;
 };
 
 /// One live stream: state, head, mailbox, appends in flight. Owned by its shard's `shard_runtime`,
@@ -28,7 +30,8 @@ struct loaded_stream {
 /// state (committed plus in flight); what fails undoes everything behind it.
 class instance {
   public:
-    instance(shard_runtime& shard, const stream_type& type, store_options options, stream_id id);
+    instance(shard_runtime& shard, const stream_type& type, snapshot_policy snapshots,
+             stream_id id);
 
     /// Takes a command; at the mailbox bound it is answered `overloaded` at once.
     void submit(envelope_ptr envelope);
@@ -44,6 +47,7 @@ class instance {
     [[nodiscard]] bool is_idle() const { return waiting_.empty() && flight_.empty() && !is_busy_; }
     [[nodiscard]] const stream_id& id() const { return id_; }
     [[nodiscard]] const stream_type& type() const { return type_; }
+    [[nodiscard]] const snapshot_policy& snapshots() const { return snapshots_; }
     /// Estimate of the memory it holds.
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
     /// Why the stream cannot be folded; empty if it can.
@@ -94,6 +98,7 @@ class instance {
     void decide(entry_ptr e);
     void append(entry_ptr e, decided made);
     [[nodiscard]] append_request make_request(const entry& e, decided made);
+    [[nodiscard]] bool takes_snapshot(version before, const std::vector<new_event>& events);
     void plan_effects(append_request& request, const entry& e, decided& made) const;
     void fly(entry_ptr e);
     void probe(entry_ptr e);
@@ -111,13 +116,15 @@ class instance {
 
     shard_runtime& shard_;
     const stream_type& type_;
-    store_options options_;
+    snapshot_policy snapshots_;
     stream_id id_;
 
     stage stage_ = stage::cold;
     std::unique_ptr<any_state> state_;
     tidemark::version version_;  ///< tentative
     message_id head_;            ///< tentative
+    /// Of events since the newest snapshot; tentative.
+    std::uint64_t bytes_unsaved_ = 0;
     std::deque<entry_ptr> waiting_;
     std::deque<entry_ptr> flight_;
     /// Undone commands, to be decided again in order once everything in flight has ended.

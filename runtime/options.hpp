@@ -4,9 +4,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace tidemark {
+
+/// When the state of a stream is stored beside its events, so that a load need not fold them all:
+/// whichever comes first. 0: not by this.
+struct snapshot_policy {
+    /// Events between snapshots.
+    std::uint64_t every = 0;
+    /// Bytes of events since the newest snapshot.
+    std::uint64_t bytes = 0;
+    [[nodiscard]] bool is_any() const { return every > 0 || bytes > 0; }
+};
 
 /// Limits and times of a runtime. The defaults suit a service on a small machine.
 struct runtime_options {
@@ -38,14 +49,18 @@ struct runtime_options {
     /// How long the answer to a command id is kept at least: a key that comes again later is
     /// carried out again. Longer than anything repeats a command. 0: for ever.
     duration answer_retention = std::chrono::days{30};
+    /// Of the categories whose `store_options` do not say.
+    snapshot_policy snapshots;
     /// Name of this process in leases; empty: a fresh one.
     std::string owner;
 };
 
-/// How one category of streams is kept.
+/// How one category of streams is kept. What is not said is as `runtime_options::snapshots` has it.
 struct store_options {
-    /// Events between snapshots; 0: none.
-    std::uint64_t snapshot_every = 0;
+    /// Events between snapshots; 0: none by their number.
+    std::optional<std::uint64_t> snapshot_every = std::nullopt;
+    /// Bytes of events between snapshots; 0: none by their size.
+    std::optional<std::uint64_t> snapshot_bytes = std::nullopt;
 };
 
 }  // namespace tidemark

@@ -64,7 +64,11 @@ void runtime::add_store(std::unique_ptr<stream_type> type, store_options options
                                    known->second + "\" and \"" + category + "\""};
         }
     }
-    const auto [place, is_fresh] = stores_.emplace(category, registered{std::move(type), options});
+    const snapshot_policy snapshots{
+        .every = options.snapshot_every.value_or(options_.snapshots.every),
+        .bytes = options.snapshot_bytes.value_or(options_.snapshots.bytes)};
+    const auto [place, is_fresh] =
+        stores_.emplace(category, registered{std::move(type), snapshots});
     if (!is_fresh) throw std::logic_error{"category \"" + category + "\" is registered twice"};
 }
 
@@ -132,7 +136,7 @@ awaitable<command_result> runtime::deliver(stream_id to, envelope_ptr envelope) 
         const auto* known = &found->second;
         boost::asio::dispatch(shard.on(), [&shard, known, stream = std::move(stream),
                                            sent = std::move(sent)]() mutable {
-            shard.submit(*known->type, known->options, stream, std::move(sent));
+            shard.submit(*known->type, known->snapshots, stream, std::move(sent));
         });
     };
     return boost::asio::async_initiate<const use_awaitable, void(command_result)>(

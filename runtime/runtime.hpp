@@ -145,7 +145,7 @@ class runtime final : public command_router {
   private:
     struct registered {
         std::unique_ptr<stream_type> type;
-        store_options options;
+        snapshot_policy snapshots;
     };
     [[nodiscard]] std::size_t shard_of(const stream_id& stream) const;
     /// Until nothing is under way, or `until`; says in `out` what is then left.

@@ -34,7 +34,7 @@ shard_runtime::shard_runtime(execution& ex, storage& events, const runtime_optio
 
 shard_runtime::~shard_runtime() = default;
 
-void shard_runtime::submit(const stream_type& type, const store_options& options,
+void shard_runtime::submit(const stream_type& type, const snapshot_policy& snapshots,
                            const stream_id& id, envelope_ptr envelope) {
     if (gate_.is_closed()) {
         const auto command = envelope->id;
@@ -47,7 +47,7 @@ void shard_runtime::submit(const stream_type& type, const store_options& options
     }
     auto& place = instances_[id];
     if (!place.live) {
-        place.live = std::make_unique<instance>(*this, type, options, id);
+        place.live = std::make_unique<instance>(*this, type, snapshots, id);
         place.place = busy_.insert(busy_.end(), place.live.get());
     } else if (place.is_idle) {
         busy_.splice(busy_.end(), idle_, place.place);

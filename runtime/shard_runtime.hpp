@@ -47,7 +47,7 @@ class shard_runtime {
     void listen(commit_listener& listener) { listener_ = &listener; }
 
     /// Hands a command to its stream.
-    void submit(const stream_type& type, const store_options& options, const stream_id& id,
+    void submit(const stream_type& type, const snapshot_policy& snapshots, const stream_id& id,
                 envelope_ptr envelope);
     /// Nothing is sent to it any more; on its shard. Then `close` returns once all has ended.
     void shut();
@@ -70,7 +70,7 @@ class shard_runtime {
     bool forget(const stream_id& id);
 
     // What an instance needs of its shard.
-    void load(instance& who, bool with_snapshot);
+    void load(instance& who);
     void append(append_request request, instance& who, std::uint64_t ticket);
     /// The same request again after an unknown outcome, after a growing pause.
     void append_again(append_request request, instance& who, std::uint64_t ticket,
@@ -105,10 +105,9 @@ class shard_runtime {
         std::uint64_t ticket = 0;
     };
 
-    [[nodiscard]] awaitable<void> load_stream(instance& who, bool with_snapshot);
-    [[nodiscard]] awaitable<result<loaded_stream>> fold_stream(const instance& who,
-                                                               bool with_snapshot);
-    [[nodiscard]] awaitable<result<void>> read_snapshot(const instance& who, loaded_stream& into);
+    [[nodiscard]] awaitable<void> load_stream(instance& who);
+    [[nodiscard]] awaitable<result<loaded_stream>> fold_stream(const instance& who);
+    [[nodiscard]] awaitable<result<bool>> read_snapshot(const instance& who, loaded_stream& into);
     void gather(append_request request, sender from);
     void post_flush();
     void flush();
