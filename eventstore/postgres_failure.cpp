@@ -31,8 +31,19 @@ constexpr std::array remedies{
            "let the server speak TLS (ssl, ssl_cert_file, ssl_key_file), or change sslmode"},
     remedy{"F0", errc::bad_setting,
            "write store.url as postgres://user@host:port/database?name=value"},
+    remedy{no_usage_state, errc::bad_setting,
+           "GRANT tidemark_writer, tidemark_runner, tidemark_projector TO this user, or only "
+           "tidemark_reader, or use the user that migrated"},
+    remedy{no_schema_right_state, errc::bad_setting,
+           "GRANT CREATE ON DATABASE to this user, or run as another one: tidemark migrate up"},
+    remedy{not_migrator_state, errc::schema_mismatch,
+           "run: tidemark migrate up, with the schema's owner in store.url"},
+    remedy{wrong_path_state, errc::bad_setting,
+           "ALTER ROLE this user SET search_path = that schema, pg_catalog, pg_temp: no session "
+           "can through a pooler"},
     remedy{"42501", errc::bad_setting,
-           "grant this user the role tidemark_writer, or use the user that migrated"},
+           "GRANT tidemark_writer, tidemark_runner, tidemark_projector TO this user, or use the "
+           "user that migrated"},
     remedy{"3F000", errc::schema_mismatch, "run: tidemark migrate up"},
     remedy{"42P01", errc::schema_mismatch, "run: tidemark migrate up"},
     remedy{"42883", errc::schema_mismatch, "run: tidemark migrate up"},

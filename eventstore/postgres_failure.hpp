@@ -45,6 +45,14 @@ inline constexpr std::string_view not_verified_state = "TM002";
 inline constexpr std::string_view untrusted_state = "TM003";
 /// The server does not speak TLS, and `sslmode` asks for it.
 inline constexpr std::string_view no_tls_state = "TM004";
+/// The user may not use the store's schema.
+inline constexpr std::string_view no_usage_state = "TM005";
+/// The store's schema is missing, and the user may not make it.
+inline constexpr std::string_view no_schema_right_state = "TM006";
+/// Migrations are to be applied by somebody who may not change the schema.
+inline constexpr std::string_view not_migrator_state = "TM007";
+/// Through a pooler: the user's own search path does not name the store's schema.
+inline constexpr std::string_view wrong_path_state = "TM008";
 
 /// What PostgreSQL or the way to it said. Thrown inside the backend only; its rim turns it into an
 /// `error`.

@@ -10,6 +10,10 @@
 
 namespace tidemark {
 
+/// First half of the key of the advisory lock under which a database is migrated, all stores in it;
+/// the second is 0. "tidm".
+inline constexpr std::int32_t migration_lock = 0x7469646d;
+
 /// One step of the schema: a file of migrations/. Never edited once released: a database remembers
 /// the checksum of every step it has seen and is refused when it differs.
 struct postgres_migration {
@@ -55,13 +59,25 @@ struct postgres_step {
 [[nodiscard]] result<std::vector<postgres_step>> migrate_postgres(const postgres_options& options,
                                                                   bool is_dry_run);
 
-/// Compares tables, columns, indexes, constraints, triggers, functions and sequences with those
-/// that the migrations make in a schema beside it, which is undone. Answers a line per difference.
+/// Compares tables, columns, indexes, constraints, triggers, functions, sequences and grants (but
+/// those to read, of roles that are not ours) with those that the migrations make in a schema
+/// beside it, which is undone. Answers a line per difference.
 /// Needs the right to create a schema.
 [[nodiscard]] result<std::vector<std::string>> verify_postgres(const postgres_options& options);
 
+/// What a server says of its commits, each as the setting of that name.
+struct server_durability {
+    std::string fsync;
+    std::string full_page_writes;
+    std::string synchronous_commit;
+    std::string synchronous_standby_names;
+};
+/// Why an acknowledged commit can be lost: by a power cut, or, where standbys are waited for, by
+/// the promotion of one. Nothing if it cannot.
+[[nodiscard]] std::optional<std::string> find_durability_fault(const server_durability& of);
+
 /// Whether commits of this server can be trusted, and whether it can be spoken to: PostgreSQL 15 or
-/// newer, fsync and synchronous_commit on (unless the options say otherwise), not a standby (unless
+/// newer, no `find_durability_fault` (unless the options allow it), not a standby (unless
 /// read-only). `bad_setting` or `unavailable`. Throws `postgres_failure`.
 [[nodiscard]] std::optional<error> find_server_fault(postgres_connection& connection,
                                                      const postgres_options& options);

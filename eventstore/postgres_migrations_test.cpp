@@ -5,9 +5,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 using namespace tidemark;
 using namespace tidemark::testing;
@@ -149,6 +153,84 @@ TEST_CASE("postgres migrations: verify names what somebody changed by hand") {
     CHECK(has("sequence positions was changed"));
     CHECK(has("trigger events.events_stay was changed"));
     CHECK(found.size() == 4);
+}
+
+TEST_CASE("postgres migrations: verify names rights that are not those of the migrations") {
+    if (!has_postgres()) return;
+    const postgres_database database;
+    const auto options = database.options();
+    const auto person = database.name() + "_person";
+    postgres_connection{options}.execute(
+        "CREATE ROLE " + person + "; GRANT SELECT ON events TO " + person +
+        "; GRANT USAGE ON SCHEMA tidemark TO " + person +
+        "; GRANT UPDATE ON events TO tidemark_writer; GRANT DELETE ON answers TO " + person +
+        "; GRANT UPDATE (reason) ON audit TO PUBLIC; GRANT UPDATE ON migrations TO tidemark_reader"
+        "; REVOKE SELECT ON events FROM tidemark_reader"
+        "; GRANT EXECUTE ON FUNCTION refuse_change() TO PUBLIC");
+    auto found = unwrap(verify_postgres(options));
+    std::ranges::sort(found);
+    std::string lines;
+    for (const auto& line : found) lines += line + "\n";
+    CHECK(lines == "grant DELETE on answers to " + person +
+                       " is not of the migrations\n"
+                       "grant EXECUTE on refuse_change() to PUBLIC is not of the migrations\n"
+                       "grant SELECT on events to tidemark_reader is missing\n"
+                       "grant UPDATE on audit.reason to PUBLIC is not of the migrations\n"
+                       "grant UPDATE on events to tidemark_writer is not of the migrations\n"
+                       "grant UPDATE on migrations to tidemark_reader is not of the migrations\n");
+}
+
+TEST_CASE("postgres migrations: two stores of one database never migrate at once") {
+    if (!has_postgres()) return;
+    const postgres_database database{content::empty};
+    postgres_connection holding{database.options()};
+    holding.execute("BEGIN");
+    holding.run("SELECT pg_advisory_xact_lock($1, 0)", {postgres_value::int4(migration_lock)});
+    std::array<bool, 2> succeeded{};
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < succeeded.size(); ++i) {
+        auto options = database.options();
+        options.schema = "store_" + std::to_string(i);
+        threads.emplace_back([&succeeded, options, i] {
+            succeeded[i] = migrate_postgres(options, false).has_value();
+        });
+    }
+    // Both wait, whatever their schemas are called.
+    constexpr std::string_view waiting_sql =
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())";
+    postgres_connection asking{database.options()};
+    while (asking.run(waiting_sql).size() < 2) std::this_thread::yield();
+    holding.execute("COMMIT");
+    for (auto& one : threads) one.join();
+    CHECK(std::ranges::all_of(succeeded, std::identity{}));
+    auto tags = asking.execute(
+        "SELECT 1 WHERE (SELECT lock_tag FROM store_0.meta) <> (SELECT lock_tag FROM "
+        "store_1.meta)");
+    CHECK(tags.size() == 1);
+}
+
+TEST_CASE("postgres server: what loses acknowledged commits is named") {
+    struct row {
+        server_durability of;
+        const char* named;
+    };
+    const row rows[] = {{{"on", "on", "on", ""}, ""},
+                        {{"on", "on", "local", ""}, ""},
+                        {{"on", "on", "remote_write", ""}, ""},
+                        {{"on", "on", "on", "s1"}, ""},
+                        {{"on", "on", "remote_apply", "s1"}, ""},
+                        {{"off", "on", "on", ""}, "fsync = off"},
+                        {{"on", "off", "on", ""}, "full_page_writes = off"},
+                        {{"on", "on", "off", ""}, "synchronous_commit = off"},
+                        {{"on", "on", "off", "s1"}, "synchronous_commit = off"},
+                        {{"on", "on", "local", "s1"}, "synchronous_standby_names = 's1'"},
+                        {{"on", "on", "remote_write", "s1"}, "synchronous_commit = remote_write"}};
+    for (const auto& [of, named] : rows) {
+        const auto found = find_durability_fault(of);
+        CHECK(found.has_value() == !std::string_view{named}.empty());
+        CHECK_MESSAGE(found.value_or("").find(named) != std::string::npos, found.value_or(""));
+    }
 }
 
 TEST_CASE("postgres server: one that loses acknowledged commits is refused unless told so") {

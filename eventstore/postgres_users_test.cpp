@@ -2,6 +2,7 @@
 #include "tidemark/eventstore/postgres_connection.hpp"
 #include "tidemark/eventstore/postgres_database.hpp"
 #include "tidemark/eventstore/postgres_event_store.hpp"
+#include "tidemark/eventstore/postgres_migrations.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,17 +15,22 @@ using namespace tidemark::testing;
 
 namespace {
 
-/// A user of the database with nothing but these roles.
-postgres_options sign_in(const postgres_database& database, const std::string& roles) {
-    static int last = 0;
-    const auto user = database.name() + "_user" + std::to_string(++last);
+/// A user of the database with nothing but these roles, if any.
+postgres_options sign_in(const postgres_database& database, const std::string& roles,
+                         const std::string& user) {
     postgres_connection{database.options()}.execute(
-        "CREATE ROLE " + user + " LOGIN PASSWORD 'p'; GRANT " + roles + " TO " + user);
+        "CREATE ROLE " + user + " LOGIN PASSWORD 'p'" +
+        (roles.empty() ? "" : "; GRANT " + roles + " TO " + user));
     auto options = database.options();
     options.url += options.url.find('?') == std::string::npos ? "?" : "&";
     options.url += "user=" + user;
     options.password = "p";
     return options;
+}
+
+postgres_options sign_in(const postgres_database& database, const std::string& roles) {
+    static int last = 0;
+    return sign_in(database, roles, database.name() + "_user" + std::to_string(++last));
 }
 
 class signed_in_store : public contract_store {
@@ -123,4 +129,92 @@ TEST_CASE("postgres users: a missing right is said with its remedy, and a reader
     REQUIRE(std::holds_alternative<error>(told));
     CHECK(std::get<error>(told).code() == errc::bad_setting);
     CHECK(std::get<error>(told).message().find("tidemark_writer") != std::string::npos);
+}
+
+namespace {
+
+/// Somebody without a right, and what he is told when he opens the store.
+struct rightless {
+    const char* name;
+    postgres_database::content has;
+    const char* roles;
+    /// Run by the owner before; USER is who signs in.
+    std::string before;
+    errc code;
+    std::vector<std::string> says;
+    std::vector<std::string> says_not;
+};
+
+void check_told(const rightless& who) {
+    CAPTURE(who.name);
+    const postgres_database database{who.has};
+    const auto user = database.name() + "_rightless";
+    const auto options = sign_in(database, who.roles, user);
+    auto script = who.before;
+    if (const auto at = script.find("USER"); at != script.npos) script.replace(at, 4, user);
+    postgres_connection{database.options()}.execute(script);
+    const auto opened = postgres_storage::open(options);
+    REQUIRE(opened.has_error());
+    const auto& told = opened.error();
+    CHECK(told.code() == who.code);
+    CHECK_MESSAGE(told.message().find("'" + user + "'") != std::string::npos, told.message());
+    for (const auto& part : who.says) {
+        CHECK_MESSAGE(told.message().find(part) != std::string::npos, told.message());
+    }
+    for (const auto& part : who.says_not) {
+        CHECK_MESSAGE(told.message().find(part) == std::string::npos, told.message());
+    }
+}
+
+}  // namespace
+
+TEST_CASE("postgres users: who lacks a right at the start is told which, and who can give it") {
+    if (!has_postgres()) return;
+    using content = postgres_database::content;
+    constexpr auto* last_is_pending =
+        "DELETE FROM migrations WHERE version = (SELECT max(version) FROM migrations)";
+    check_told({"a login without any role",
+                content::migrated,
+                "",
+                "SELECT 1",
+                errc::bad_setting,
+                {"may not use schema 'tidemark'", "GRANT tidemark_writer"},
+                {"migrate up"}});
+    check_told({"a process, and migrations are pending",
+                content::migrated,
+                process_roles,
+                last_is_pending,
+                errc::schema_mismatch,
+                {"may not apply them", "belongs to", "tidemark migrate up"},
+                {"GRANT"}});
+    check_told({"nothing migrated, and no right to make a schema",
+                content::empty,
+                "",
+                "SELECT 1",
+                errc::bad_setting,
+                {"GRANT CREATE ON DATABASE", "tidemark migrate up"},
+                {"tidemark_writer"}});
+}
+
+TEST_CASE("postgres users: whoever may make tables in the schema but does not own it is told so") {
+    if (!has_postgres()) return;
+    const postgres_database database;
+    const auto user = database.name() + "_guest";
+    const auto options = sign_in(database, process_roles, user);
+    postgres_connection{database.options()}.execute(
+        "GRANT CREATE ON SCHEMA tidemark TO " + user +
+        "; DELETE FROM migrations WHERE version = (SELECT max(version) FROM migrations)");
+    const auto told = migrate_postgres(options, false);
+    REQUIRE(told.has_error());
+    CHECK(told.error().code() == errc::schema_mismatch);
+    CHECK(told.error().message().find("with the schema's owner") != std::string::npos);
+}
+
+TEST_CASE("postgres users: verifying makes a schema beside it, and says who may not") {
+    if (!has_postgres()) return;
+    const postgres_database database;
+    const auto told = verify_postgres(sign_in(database, process_roles));
+    REQUIRE(told.has_error());
+    CHECK(told.error().code() == errc::bad_setting);
+    CHECK(told.error().message().find("GRANT CREATE ON DATABASE") != std::string::npos);
 }

@@ -46,6 +46,29 @@ SELECT kind || ' ' || name, replace(replace(definition, $1, ''), $2, '') FROM (
   SELECT 'sequence', c.relname, s.seqincrement || ' ' || s.seqcache || ' ' || s.seqcycle
     FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid
     WHERE c.relnamespace = (SELECT oid FROM home)
+  UNION ALL
+  SELECT 'grant', g.privilege_type || ' on ' || h.name || ' to ' ||
+         CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee)::text END, ''
+    FROM (
+      SELECT 'the schema' AS name, n.nspowner AS owner, n.nspacl AS acl
+        FROM pg_namespace n WHERE n.oid = (SELECT oid FROM home)
+      UNION ALL
+      SELECT c.relname, c.relowner, c.relacl FROM pg_class c
+        WHERE c.relnamespace = (SELECT oid FROM home)
+      UNION ALL
+      SELECT c.relname || '.' || a.attname, c.relowner, a.attacl
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = (SELECT oid FROM home) AND NOT a.attisdropped
+      UNION ALL
+      SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', p.proowner,
+             coalesce(p.proacl, acldefault('f', p.proowner))
+        FROM pg_proc p WHERE p.pronamespace = (SELECT oid FROM home)
+    ) AS h, aclexplode(h.acl) AS g
+    -- Who else may read is nobody's business here.
+    WHERE g.grantee <> h.owner AND (g.privilege_type NOT IN ('SELECT', 'USAGE')
+                                    OR pg_get_userbyid(g.grantee)::text IN (
+                                      'tidemark_writer', 'tidemark_runner', 'tidemark_projector',
+                                      'tidemark_reader'))
 ) AS object
 )sql";
 
@@ -60,7 +83,13 @@ objects read_objects(postgres_connection& connection, const std::string& schema)
 
 /// What the migrations make of an empty schema. Leaves the transaction open.
 objects read_wanted(postgres_connection& connection, const std::string& schema) {
-    connection.execute("CREATE SCHEMA " + schema);
+    try {
+        connection.execute("CREATE SCHEMA " + schema);
+    } catch (const postgres_failure& failed) {
+        if (failed.sqlstate() != "42501") throw;
+        throw postgres_failure{std::string{no_schema_right_state}, postgres_moment::after_send,
+                               failed.what()};
+    }
     connection.execute("SET LOCAL search_path = " + schema + ", pg_catalog, pg_temp");
     for (const auto& step : postgres_migrations()) connection.execute(std::string{step.sql});
     return read_objects(connection, schema);
@@ -78,7 +107,8 @@ result<std::vector<std::string>> verify_postgres(const postgres_options& options
         // The table of the steps is the runner's, not a migration's.
         std::erase_if(found, [](const auto& one) {
             const auto& [name, definition] = one;
-            return name.find(" migrations.") != name.npos || name == "index migrations_pkey";
+            return name.find(" migrations.") != name.npos || name == "index migrations_pkey" ||
+                   name.starts_with("grant SELECT on migrations to ");
         });
         const auto wanted = read_wanted(connection, options.schema + "_verified");
         connection.execute("ROLLBACK");

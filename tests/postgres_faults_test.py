@@ -292,9 +292,34 @@ def dump(world):
         assert len(incarnations) == 2, "the restored log has the identity of the one it came from"
 
 
+def durability(world):
+    """A server that loses acknowledged commits is refused at the start, and says by what."""
+    local = "?options=-c%20synchronous_commit%3Dlocal"
+    with Cluster(settings={"fsync": "off"}) as other:
+        for settings, flags, said in (
+                ({}, "", "has fsync = off"),
+                ({"fsync": "on", "full_page_writes": "off"}, "", "has full_page_writes = off"),
+                ({"full_page_writes": "on", "synchronous_standby_names": "nobody"}, local,
+                 "has synchronous_commit = local though")):
+            if settings:
+                other.stop()
+                other.settings.update(settings)
+                other.start()
+            run = Appends(world.program, other.url() + flags)
+            run.wait(lambda: run.refusal or run.is_open, f"not refused: {said}")
+            for part in (said, f":{other.port}/", "postgres.unsafe_durability = true"):
+                assert run.refusal and part in run.refusal, f"told {run.refusal}"
+            run.kill()
+
+
 def standby(world):
-    """A standby is refused at start, with what to name instead."""
+    """A standby is refused at start, with what to name instead; its log is not read either."""
     with Cluster(standby_of=world.cluster) as copy:
+        for asked in ("horizon()", "read_log(0, 10, '')", "read_log(0, 10, 'account')"):
+            # Ends with an error unless this very refusal (25006) comes.
+            copy.sql(f"DO $do$ BEGIN PERFORM * FROM tidemark.{asked}; RAISE 'a standby answered'; "
+                     "EXCEPTION WHEN read_only_sql_transaction THEN NULL; END $do$", DATABASE)
+        assert copy.sql("SELECT count(*) FROM tidemark.events", DATABASE) != "0", "INCONCLUSIVE"
         run = Appends(world.program, world.url().replace(f":{world.cluster.port}/",
                                                          f":{copy.port}/"))
         run.wait(lambda: run.refusal, "the standby was served")
@@ -336,7 +361,7 @@ def pooler(world):
 
 
 ALWAYS = (slots, statement_timeout, lock_timeout, read_only, disk_full, dump, standby, pooler,
-          old_server)
+          old_server, durability)
 CASES = {case.__name__: case for case in (*ALWAYS, wal_full)}
 
 
