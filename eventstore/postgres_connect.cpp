@@ -244,11 +244,60 @@ std::optional<postgres_failure> find_protection_fault(const session_protection& 
                                            " has not proved that it is the host of the URL");
 }
 
+namespace {
+
+/// Where a session of these options has its `sslmode` from, for messages.
 std::string sslmode_source(const postgres_options& options) {
     if (parse_postgres_url(options).front().settings.contains("sslmode")) return "the URL";
     // Read by libpq the same way; nothing here sets it.
     const auto* const said = std::getenv("PGSSLMODE");  // NOLINT(concurrency-mt-unsafe)
     return said != nullptr ? "PGSSLMODE" : "libpq's default or a service file";
+}
+
+std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+/// A setting of the session as libpq took it.
+std::string setting_of(PGconn* session, std::string_view name) {
+    const parsed_url settings{PQconninfo(session)};
+    for (const auto* one = settings.get(); one != nullptr && one->keyword != nullptr; ++one) {
+        if (one->keyword == name) return text_or_empty(one->val);
+    }
+    return {};
+}
+
+}  // namespace
+
+session_protection protection_of(pg_conn* session, const postgres_options& options) {
+    const auto is_gssapi = PQgssEncInUse(session) != 0;
+    return {.address = text_or_empty(PQhostaddr(session)),
+            .is_encrypted = is_gssapi || PQsslInUse(session) != 0,
+            .is_gssapi = is_gssapi,
+            .sslmode = setting_of(session, "sslmode"),
+            .sslmode_source = sslmode_source(options)};
+}
+
+postgres_target hold_to(const session_protection& seen, postgres_target target) {
+    if (!seen.address.empty()) target.settings["hostaddr"] = seen.address;
+    if (seen.is_gssapi) {
+        target.settings["gssencmode"] = "require";
+    } else if (seen.is_encrypted) {
+        // "allow" and "prefer" would also take one in the clear.
+        const auto is_firm = seen.sslmode == "verify-ca" || seen.sslmode == "verify-full";
+        target.settings["sslmode"] = is_firm ? seen.sslmode : "require";
+    }
+    return target;
+}
+
+postgres_target try_out(const postgres_target& target, const postgres_options& options) {
+    if (options.protection == postgres_protection::none) return target;
+    const auto finish = [](PGconn* session) { PQfinish(session); };
+    const std::unique_ptr<PGconn, decltype(finish)> session{
+        connect_to(target, options.connect_timeout), finish};
+    const auto seen = protection_of(session.get(), options);
+    if (auto fault = find_protection_fault(seen, options.protection)) {
+        throw postgres_failure{*fault};
+    }
+    return hold_to(seen, target);
 }
 
 std::string mask_postgres_url(const std::string& url) {

@@ -41,8 +41,17 @@ struct session_protection {
 /// What is missing from what is demanded; nothing if the session may be used.
 [[nodiscard]] std::optional<postgres_failure> find_protection_fault(const session_protection& of,
                                                                     postgres_protection demanded);
-/// Where a session of these options has its `sslmode` from, for messages.
-[[nodiscard]] std::string sslmode_source(const postgres_options& options);
+/// How a session that was made from these options is protected.
+[[nodiscard]] session_protection protection_of(pg_conn* session, const postgres_options& options);
+
+/// `target` at the address of a session that was seen, so that libpq itself takes no session with
+/// it that is protected less: for those who connect by other means than `connect_to`.
+[[nodiscard]] postgres_target hold_to(const session_protection& seen, postgres_target target);
+
+/// `target`, held to a session that was tried out if the options demand protection. Throws
+/// `postgres_failure` if that one could not be made or is not protected as demanded.
+[[nodiscard]] postgres_target try_out(const postgres_target& target,
+                                      const postgres_options& options);
 
 /// The URL without its password, for messages.
 [[nodiscard]] std::string mask_postgres_url(const std::string& url);

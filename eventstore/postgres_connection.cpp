@@ -21,19 +21,6 @@ constexpr std::string_view statement_gone = "26000";
 /// "Cached plan must not change result type": the schema was migrated under the statement.
 constexpr std::string_view plan_outdated = "0A000";
 
-std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
-
-/// A setting of the session as libpq took it.
-std::string setting_of(PGconn* session, std::string_view name) {
-    auto* const settings = PQconninfo(session);
-    std::string found;
-    for (const auto* one = settings; one != nullptr && one->keyword != nullptr; ++one) {
-        if (one->keyword == name) found = text_or_empty(one->val);
-    }
-    PQconninfoFree(settings);
-    return found;
-}
-
 std::string field(const PGresult* answer, int which) {
     const auto* text = PQresultErrorField(answer, which);
     return text == nullptr ? std::string{} : std::string{text};
@@ -160,7 +147,8 @@ void postgres_connection::open(const postgres_options& options) {
     }
     if (!session_) throw postgres_failure{*last};
     if (options.protection != postgres_protection::none) {
-        if (auto fault = find_protection_fault(protection(), options.protection)) {
+        const auto seen = protection_of(session_.get(), options);
+        if (auto fault = find_protection_fault(seen, options.protection)) {
             throw postgres_failure{*fault};
         }
     }
@@ -335,20 +323,10 @@ std::string postgres_connection::encryption() const {
     if (PQgssEncInUse(session_.get()) != 0) return "GSSAPI";
     if (PQsslInUse(session_.get()) == 0) return "not encrypted";
     const auto* const protocol = PQsslAttribute(session_.get(), "protocol");
-    const auto mode = setting_of(session_.get(), "sslmode");
+    const auto mode = protection_of(session_.get(), options_).sslmode;
     const auto is_verified = mode == "verify-full" || mode == "verify-ca";
     return std::string{protocol == nullptr ? "TLS" : protocol} +
            (is_verified ? ", certificate verified" : ", certificate not verified");
-}
-
-session_protection postgres_connection::protection() const {
-    auto* const held = session_.get();
-    const auto is_gssapi = PQgssEncInUse(held) != 0;
-    return {.address = text_or_empty(PQhostaddr(held)),
-            .is_encrypted = is_gssapi || PQsslInUse(held) != 0,
-            .is_gssapi = is_gssapi,
-            .sslmode = setting_of(held, "sslmode"),
-            .sslmode_source = sslmode_source(options_)};
 }
 
 int postgres_connection::backend() const { return session_ ? PQbackendPID(session_.get()) : 0; }

@@ -17,8 +17,6 @@ struct pg_result;
 
 namespace tidemark {
 
-struct session_protection;
-
 /// The rows of an answer, all in memory. Texts and bytes are valid as long as the rows are.
 class postgres_rows {
   public:
@@ -111,7 +109,6 @@ class postgres_connection {
     using session = std::unique_ptr<pg_conn, close>;
 
     void open(const postgres_options& options);
-    [[nodiscard]] session_protection protection() const;
     [[nodiscard]] const std::string* name_of(std::string_view sql, values like);
     /// Throws unless something can be sent.
     void demand_alive();

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <limits>
+#include <map>
 #include <string>
 #include <thread>
 
@@ -160,6 +161,28 @@ TEST_CASE("postgres protection: what a session over the network lacks is named w
     for (const auto* address : {"", "127.0.0.1", "::1"}) {
         CHECK_FALSE(find_protection_fault({.address = address}, verified));
     }
+}
+
+TEST_CASE("postgres protection: who connects otherwise is held to what was seen") {
+    struct row {
+        session_protection seen;
+        std::map<std::string, std::string> becomes;
+    };
+    const auto seen = [](bool is_encrypted, bool is_gssapi, const char* mode) {
+        return session_protection{.address = "10.0.0.1",
+                                  .is_encrypted = is_encrypted,
+                                  .is_gssapi = is_gssapi,
+                                  .sslmode = mode,
+                                  .sslmode_source = ""};
+    };
+    const row rows[] = {
+        {seen(true, false, "prefer"), {{"hostaddr", "10.0.0.1"}, {"sslmode", "require"}}},
+        {seen(true, false, "verify-ca"), {{"hostaddr", "10.0.0.1"}, {"sslmode", "verify-ca"}}},
+        {seen(true, false, "verify-full"), {{"hostaddr", "10.0.0.1"}, {"sslmode", "verify-full"}}},
+        {seen(true, true, "prefer"), {{"hostaddr", "10.0.0.1"}, {"gssencmode", "require"}}},
+        {seen(false, false, "disable"), {{"hostaddr", "10.0.0.1"}}},
+        {{}, {}}};
+    for (const auto& [of, becomes] : rows) CHECK(hold_to(of, {}).settings == becomes);
 }
 
 TEST_CASE("postgres connection: a session on this machine is told to be not encrypted") {

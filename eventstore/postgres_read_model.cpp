@@ -239,8 +239,12 @@ class postgres_projection_store::sessions {
         std::exception_ptr last;
         for (const auto& target : parse_postgres_url(options_)) {
             try {
-                return std::make_unique<pqxx::connection>(to_settings(target));
+                // libpqxx does not say how a session is protected: libpq has to see to it.
+                const auto held = try_out(target, options_);
+                return std::make_unique<pqxx::connection>(to_settings(held));
             } catch (const pqxx::broken_connection&) {
+                last = std::current_exception();
+            } catch (const postgres_failure&) {
                 last = std::current_exception();
             }
         }

@@ -77,6 +77,29 @@ TEST_CASE("postgres tables: rows and checkpoint are committed together") {
     CHECK(f.sum() == "42");
 }
 
+TEST_CASE("postgres tables: a session over the network is protected as demanded, or refused") {
+    if (!has_postgres()) return;
+    const postgres_database database;
+    io world{{.shards = 1}};
+    auto options = database.options();
+    options.protection = postgres_protection::encrypted;
+    {
+        postgres_projection_store near{options};
+        CHECK(tidemark::run(world, near.load_checkpoint(model)).has_value());
+    }
+    // The loopback device by an address that is not taken for this machine's.
+    options.url += options.url.find('?') == std::string::npos ? "?" : "&";
+    options.url += "hostaddr=::ffff:127.0.0.1";
+    postgres_projection_store far{options};
+    const auto told = tidemark::run(world, far.load_checkpoint(model));
+    REQUIRE(told.has_error());
+    CHECK(told.error().code() == errc::bad_setting);
+    for (const auto* part : {"not encrypted", "sslmode=verify-full", "::ffff:127.0.0.1"}) {
+        CHECK_MESSAGE(told.error().message().find(part) != std::string::npos,
+                      told.error().message());
+    }
+}
+
 TEST_CASE("postgres tables: a checkpoint that moved meanwhile is stale, and nothing is written") {
     if (!has_postgres()) return;
     fixture f;
