@@ -65,7 +65,8 @@ finding check_copies(postgres_connection& session) {
     return out;
 }
 
-std::string text_of(const horizon_holder& held, std::int64_t seconds) {
+std::string text_of(const horizon_holder& held) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(held.held).count();
     const auto who = held.backend == 0
                          ? std::string{"a prepared transaction"}
                          : "session " + std::to_string(held.backend) + " ('" + held.application +
@@ -78,15 +79,36 @@ finding check_horizon(postgres_connection& session) {
     finding out{"horizon", true, "nothing holds readers back", ""};
     const auto holders = horizon_holders(session);
     if (holders.empty()) return out;
-    auto rows = session.run("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
-    const auto now = rows.next() ? rows.at(0) : holders.front().since;
     const auto& first = holders.front();
-    const auto held = now - first.since;
-    out.seen = text_of(first, std::chrono::duration_cast<std::chrono::seconds>(held).count());
-    out.is_ok = held < append_open_max;
+    out.seen = text_of(first);
+    out.is_ok = first.held < append_open_max;
     out.fix = first.backend == 0
                   ? "COMMIT PREPARED or ROLLBACK PREPARED what pg_prepared_xacts lists"
                   : "SELECT pg_terminate_backend(" + std::to_string(first.backend) + ")";
+    return out;
+}
+
+/// What a session sets for itself, and through a pooler the user's role has to.
+finding check_pooled(postgres_connection& session, const postgres_options& options) {
+    finding out{"pooler", true, "the user's own settings are those that a session would set", ""};
+    auto rows = session.run(
+        "SELECT session_user::text, current_setting('statement_timeout'), current_setting('jit'), "
+        "current_setting('default_transaction_isolation')");
+    if (!rows.next()) return out;
+    const auto milliseconds =
+        std::chrono::duration_cast<std::chrono::milliseconds>(options.statement_timeout).count();
+    const auto lacks = [&](const std::string& name, const std::string& has,
+                           const std::string& needs) {
+        out.seen = (out.is_ok ? "" : out.seen + ", ") + name + " is " + has;
+        out.fix += (out.is_ok ? "" : "; ") + ("ALTER ROLE " + rows.text(0)) + " SET " + name +
+                   " = '" + needs + "'";
+        out.is_ok = false;
+    };
+    if (rows.bytes(1) == "0") lacks("statement_timeout", "0", std::to_string(milliseconds) + "ms");
+    if (rows.bytes(2) != "off") lacks("jit", rows.text(2), "off");
+    if (rows.bytes(3) != "read committed") {
+        lacks("default_transaction_isolation", rows.text(3), "read committed");
+    }
     return out;
 }
 
@@ -100,6 +122,7 @@ std::vector<finding> check_postgres(const settings& values) {
         std::vector<finding> found{check_server(session, options), check_schema(session)};
         if (found.back().is_ok) found.push_back(check_horizon(session));
         found.push_back(check_copies(session));
+        if (options.is_pooled) found.push_back(check_pooled(session, options));
         return found;
     } catch (const postgres_failure& failed) {
         const auto why =

@@ -3,7 +3,6 @@
 #include "tidemark/eventstore/postgres_event_reads.hpp"
 #include "tidemark/eventstore/postgres_event_store.hpp"
 
-#include <algorithm>
 #include <chrono>
 
 namespace tidemark::cli {
@@ -38,16 +37,15 @@ void observe_connections(metrics_registry& registry, const runtime_metrics& cata
     catalog.store_connections_max.get().set(static_cast<double>(events.connections_max()));
 }
 
-awaitable<result<horizon_lag>> find_horizon_lag(postgres_storage& events, position end,
-                                                instant now) {
+awaitable<result<horizon_lag>> find_horizon_lag(postgres_storage& events, position end) {
     const auto holders = co_await events.find_horizon_holders();
     if (!holders) co_return holders.error();
     horizon_lag lag;
     if (!holders->empty()) {
         const auto& first = holders->front();
         if (end > first.position) lag.events = end.value() - first.position.value();
-        const std::chrono::duration<double> held = now - first.since;
-        lag.seconds = std::max(held.count(), 0.0);
+        const std::chrono::duration<double> held = first.held;
+        lag.seconds = held.count();
     }
     co_return lag;
 }

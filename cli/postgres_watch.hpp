@@ -26,8 +26,8 @@ struct horizon_lag {
     std::uint64_t events = 0;
     double seconds = 0;
 };
-/// One round trip. `end`: the last position there is; `now`: by a clock near the database's.
+/// One round trip. `end`: the last position there is.
 [[nodiscard]] awaitable<result<horizon_lag>> find_horizon_lag(postgres_storage& events,
-                                                              position end, instant now);
+                                                              position end);
 
 }  // namespace tidemark::cli

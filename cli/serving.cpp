@@ -237,7 +237,7 @@ awaitable<void> serving::measure_dead_letters() {
 awaitable<void> serving::measure_horizon(position end) {
     auto* const events = as_postgres(*events_);
     if (events == nullptr) co_return;
-    const auto held = co_await find_horizon_lag(*events, end, world_.clock().now());
+    const auto held = co_await find_horizon_lag(*events, end);
     if (!held) co_return;
     runtime_.metrics().horizon_lag_events.get().set(static_cast<double>(held->events));
     runtime_.metrics().horizon_lag.get().set(held->seconds);

@@ -293,7 +293,7 @@ std::vector<horizon_holder> horizon_holders(postgres_connection& session) {
     auto rows = session.run(
         "SELECT position, pid, coalesce(application, ''), coalesce(client, ''), "
         "coalesce(state, 'prepared transaction'), "
-        "(extract(epoch FROM coalesce(began, clock_timestamp())) * 1000000)::bigint "
+        "coalesce((extract(epoch FROM clock_timestamp() - began) * 1000000)::bigint, 0) "
         "FROM horizon_holders()");
     while (rows.next()) {
         holders.push_back({.position = position{rows.number(0)},
@@ -301,7 +301,7 @@ std::vector<horizon_holder> horizon_holders(postgres_connection& session) {
                            .application = rows.text(2),
                            .client = rows.text(3),
                            .state = rows.text(4),
-                           .since = rows.at(5)});
+                           .held = duration{rows.integer(5)}});
     }
     return holders;
 }

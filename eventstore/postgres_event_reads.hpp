@@ -55,7 +55,8 @@ struct horizon_holder {
     std::string application;
     std::string client;
     std::string state;
-    instant since{};
+    /// How long its transaction has been open, by the server's clock.
+    duration held{};
 };
 /// Sessions with an append under way, the one that holds the horizon back most first.
 [[nodiscard]] std::vector<horizon_holder> horizon_holders(postgres_connection& session);

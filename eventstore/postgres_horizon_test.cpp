@@ -198,6 +198,8 @@ TEST_CASE("horizon: the session that holds it back is known by name") {
     CHECK(holders[0].application == "tidemark");
     CHECK(holders[0].position == position{1});
     CHECK(holders[0].state == "idle in transaction");
+    CHECK(holders[0].held > duration{0});
+    CHECK(horizon_holders(log.reader).at(0).held > holders[0].held);
 }
 
 TEST_CASE("horizon: a transaction that only does other things does not hold it back") {

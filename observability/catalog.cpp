@@ -90,8 +90,10 @@ void declare_store(runtime_metrics& m, const declarer& d) {
 }
 
 void declare_shared_store(runtime_metrics& m, const declarer& d) {
-    m.store_connections = d.gauge("store_connections", {"state"},
-                                  "Connections to the database, and callers that wait for one.");
+    m.store_connections =
+        d.gauge("store_connections", {"state"},
+                "Connections of the pool to the database, beside those that "
+                "append and the one that listens, and callers that wait for one.");
     m.store_connections_opened = d.counter("store_connections_opened", {"outcome"},
                                            "Connections to the database that were tried.");
     m.store_connection_waits_ended =
@@ -102,8 +104,8 @@ void declare_shared_store(runtime_metrics& m, const declarer& d) {
     m.store_connection_wait =
         d.counter("store_connection_wait_seconds", {},
                   "Time that calls waited for a connection to the database, summed up.");
-    m.store_connections_max = d.gauge("store_connections_max", {},
-                                      "Connections to the database that may be open at most.");
+    m.store_connections_max =
+        d.gauge("store_connections_max", {}, "Connections of the pool that may be open at most.");
     m.horizon_lag_events =
         d.gauge("horizon_lag_events", {},
                 "Committed events that readers do not see yet because an older append is open.");

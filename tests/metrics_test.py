@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What /metrics of the running shop serves: clean for promtool, and every number that an order must
-move has moved.
+move has moved. The alerting rules are of numbers that are served.
 
     tests/metrics_test.py PATH-OF-THE-SHOP"""
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,24 @@ def order_and_wait(shop):
     raise AssertionError("the order was not decided within 30 s")
 
 
+def check_alerts():
+    """How many rules there are; each is read by promtool and asks for metrics that exist."""
+    docs = pathlib.Path(__file__).resolve().parent.parent / "docs"
+    rules = (docs / "alerts.yml").read_text()
+    page = (docs / "metrics.md").read_text()
+    expressions = re.findall(r"^ +expr: (.+)$", rules, re.M)
+    assert expressions and len(expressions) == len(re.findall(r"^ +- alert: ", rules, re.M))
+    for expression in expressions:
+        named = re.findall(r"\b(?:tidemark|process)_\w+", expression)
+        assert named, f"this rule asks for nothing of ours: {expression}"
+        for name in named:
+            assert f"| `{name}` |" in page, f"{name}, which a rule asks for, is no metric"
+    checked = subprocess.run(["promtool", "check", "rules", docs / "alerts.yml"], text=True,
+                             capture_output=True, check=False)
+    assert checked.returncode == 0, f"promtool: {checked.stdout}{checked.stderr}"
+    return len(expressions)
+
+
 def main():
     if shutil.which("promtool") is None:
         print("promtool is not installed")
@@ -83,7 +102,9 @@ def main():
         assert moved > 0, f"{name} did not move"
     for name in SERVED:
         assert any(series.startswith(name) for series in seen), f"{name} is not served"
-    print(f"metrics: {len(seen)} series, promtool content\n2 passed, 0 failed")
+    rules = check_alerts()
+    print(f"metrics: {len(seen)} series, {rules} alerting rules, promtool content")
+    print("3 passed, 0 failed")
     return 0
 
 
