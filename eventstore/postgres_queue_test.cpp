@@ -1,13 +1,19 @@
-/// What the writers of a PostgreSQL store are given, and in which order.
+/// What the writers of a PostgreSQL store are given, in which order, and what they do when the
+/// server undoes it in favour of others.
 
 #include "tidemark/eventstore/contract.hpp"
 #include "tidemark/eventstore/postgres_batch.hpp"
+#include "tidemark/eventstore/postgres_connection.hpp"
+#include "tidemark/eventstore/postgres_database.hpp"
+#include "tidemark/eventstore/postgres_event_store.hpp"
 #include "tidemark/eventstore/postgres_write_queue.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -15,6 +21,7 @@
 
 using namespace tidemark;
 using namespace tidemark::testing;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -222,4 +229,85 @@ TEST_CASE("write queue: nothing is lost or taken twice between sleeping and waki
     q.queue.stop();
     for (auto& one : writers) one.join();
     CHECK(taken == 2 * each);
+}
+
+namespace {
+
+/// A store with one writer, on a database that undoes the first appends that come.
+class undoing {
+  public:
+    /// `times` statements end with this SQLSTATE; what they counted stays counted.
+    undoing(const std::string& sqlstate, std::int64_t times) {
+        postgres_connection{options_}.execute(
+            "CREATE SEQUENCE tries; CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ "
+            "BEGIN IF nextval('tidemark.tries') <= " +
+            std::to_string(times) + " THEN RAISE 'undone on purpose' USING ERRCODE = '" + sqlstate +
+            "'; END IF; RETURN NULL; END $$; CREATE TRIGGER undone BEFORE INSERT ON events "
+            "FOR EACH STATEMENT EXECUTE FUNCTION undo()");
+        options_.writers = 1;
+        options_.acquire_timeout = 500ms;
+        auto opened = postgres_storage::open(options_);
+        const auto text = opened ? std::string{} : opened.error().message();
+        REQUIRE_MESSAGE(opened.has_value(), text);
+        store_ = std::move(*opened);
+    }
+
+    std::vector<append_outcome> append(std::size_t streams) {
+        std::vector<append_request> requests;
+        for (std::size_t i = 0; i < streams; ++i) {
+            requests.push_back(command(account(std::to_string(i)), expected_version::none(),
+                                       std::to_string(i), 2));
+        }
+        return run(store_->append(
+            std::make_shared<const std::vector<append_request>>(std::move(requests))));
+    }
+    [[nodiscard]] std::size_t stored() {
+        return run(store_->read_all(position{}, 1'000)).value().events.size();
+    }
+    [[nodiscard]] postgres_commit_counts counts() const { return store_->commits(); }
+
+  private:
+    postgres_database database_;
+    postgres_options options_ = database_.options();
+    std::unique_ptr<postgres_storage> store_;
+};
+
+}  // namespace
+
+TEST_CASE("postgres writer: what is undone for others is sent again and stored once") {
+    if (!has_postgres()) return;
+    for (const auto* sqlstate : {"40001", "40P01"}) {
+        CAPTURE(sqlstate);
+        for (const std::size_t streams : {1, 8}) {
+            constexpr std::int64_t times = 7;
+            undoing store{sqlstate, times};
+            for (const auto& one : store.append(streams)) get_or_fail<append_committed>(one);
+            CHECK(store.counts().repeats == times);
+            CHECK(store.counts().commits == 1);
+            CHECK(store.stored() == 2 * streams);
+        }
+    }
+}
+
+TEST_CASE("postgres writer: appends that are undone together too often are halved") {
+    if (!has_postgres()) return;
+    // Ten times again as they are; the eleventh failure parts them.
+    undoing store{"40001", 11};
+    for (const auto& one : store.append(8)) get_or_fail<append_committed>(one);
+    CHECK(store.counts().repeats == 10);
+    CHECK(store.counts().commits == 2);
+    CHECK(store.stored() == 16);
+}
+
+TEST_CASE("postgres writer: one that is undone for as long as it may wait is told to come later") {
+    if (!has_postgres()) return;
+    undoing store{"40P01", 1'000'000'000};
+    const auto told = store.append(1);
+    REQUIRE(std::holds_alternative<error>(told.at(0)));
+    const auto& why = std::get<error>(told[0]);
+    CHECK(why.code() == errc::unavailable);
+    CHECK(why.message().find("40P01") != std::string::npos);
+    CHECK(why.message().find("try again later") != std::string::npos);
+    CHECK(store.counts().repeats > 0);
+    CHECK(store.stored() == 0);
 }

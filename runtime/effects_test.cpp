@@ -1,11 +1,21 @@
+#include "tidemark/async/io.hpp"
+#include "tidemark/async/run.hpp"
 #include "tidemark/async/simulated_execution.hpp"
 #include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/eventstore/postgres_database.hpp"
+#include "tidemark/eventstore/postgres_event_store.hpp"
 #include "tidemark/runtime/runtime.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <future>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -235,4 +245,89 @@ TEST_CASE("effects: a request nobody performs is a dead letter that says so") {
     REQUIRE(letters->size() == 1);
     CHECK(letters->front().error_message.find("asker.fetch.v1") != std::string::npos);
     process.kill();
+}
+
+namespace {
+
+/// Short, so that the test is; nobody may need longer than this to renew it.
+constexpr duration short_lease = 2s;
+
+awaitable<asker::take> tell_and_hang(execution& on, int told, std::string key) {
+    if (::write(told, key.data(), key.size()) != static_cast<ssize_t>(key.size())) ::_exit(1);
+    const auto waiter = on.make_timer(0);
+    co_await waiter->wait(1h);
+    asker::take never{};
+    co_return never;
+}
+
+awaitable<asker::take> tell_and_answer(std::promise<std::string>& told, std::string key) {
+    told.set_value(std::move(key));
+    asker::take answer{"sunny"};
+    co_return answer;
+}
+
+/// A process of its own, whose provider tells by which key it was asked and never answers.
+[[noreturn]] void ask_and_hang(const postgres_options& database, int told) {
+    io world{{.shards = 1}};
+    const auto events = postgres_storage::open(database);
+    if (!events) ::_exit(1);
+    store_test::unused_bus bus;
+    tidemark::runtime app{world, **events, bus, {.lease = short_lease}};
+    const auto askers = app.store<asker>();
+    app.perform<asker::fetch>([&world, told](asker::fetch, const request_context& context) {
+        return tell_and_hang(world, told, context.key.to_string());
+    });
+    app.start();
+    run(world, askers.execute<asker::ask>(ada, std::string{"weather"}));
+    for (;;) ::pause();
+}
+
+/// Kills such a process once its provider was asked; the key.
+std::string ask_and_kill(const postgres_options& database) {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    const auto child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::close(ends[0]);
+        ask_and_hang(database, ends[1]);
+    }
+    ::close(ends[1]);
+    std::string key(message_id{}.to_string().size(), ' ');
+    const auto got = ::read(ends[0], key.data(), key.size());
+    ::kill(child, SIGKILL);
+    int ended = 0;
+    ::waitpid(child, &ended, 0);
+    ::close(ends[0]);
+    REQUIRE(got == static_cast<ssize_t>(key.size()));
+    return key;
+}
+
+}  // namespace
+
+TEST_CASE("effects: on PostgreSQL the work of a killed process is taken over once its lease ends") {
+    if (!testing::has_postgres()) return;
+    const testing::postgres_database database;
+    const auto key = ask_and_kill(database.options());
+    const auto killed = std::chrono::steady_clock::now();
+
+    io world{{.shards = 1}};
+    const auto events = postgres_storage::open(database.options()).value();
+    store_test::unused_bus bus;
+    tidemark::runtime app{world, *events, bus, {.lease = short_lease}};
+    app.store<asker>();
+    std::promise<std::string> told;
+    app.perform<asker::fetch>([&told](asker::fetch, const request_context& context) {
+        return tell_and_answer(told, context.key.to_string());
+    });
+    app.start();
+    auto asked = told.get_future();
+    REQUIRE(asked.wait_for(60s) == std::future_status::ready);
+    CHECK(asked.get() == key);
+    // The lease, and a second until somebody looks; the rest is for a busy machine.
+    CHECK(std::chrono::steady_clock::now() - killed < short_lease + 20s);
+    CHECK(run(world, app.drain()).is_complete);
+    const auto stream = run(world, events->read(ada.stream(), version{}, 10)).value();
+    REQUIRE(stream.size() == 2);
+    CHECK(stream.back().message.name == "asker.taken.v1");
 }

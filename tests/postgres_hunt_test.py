@@ -162,6 +162,7 @@ def main():
     if missed == 0:
         assert not os.environ.get("TIDEMARK_STRICT"), "INCONCLUSIVE: the naive one missed nothing"
         print("INCONCLUSIVE, SKIPPED: the naive reader missed nothing either")
+        return 77
     print("1 passed, 0 failed")
     return 0
 

@@ -1,8 +1,10 @@
 /// What work costs in statements, as the server counts them: so many for each piece of it, however
 /// much there is.
 
+#include "tidemark/async/gate.hpp"
 #include "tidemark/async/io.hpp"
 #include "tidemark/async/run.hpp"
+#include "tidemark/async/spawn.hpp"
 #include "tidemark/eventbus/memory_event_bus.hpp"
 #include "tidemark/eventstore/postgres_connection.hpp"
 #include "tidemark/eventstore/postgres_database.hpp"
@@ -15,6 +17,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -106,6 +109,16 @@ class counted_bank {
             REQUIRE(run(ex_, app_->store<account>().execute<account::deposit>(to, money{1})));
         }
     }
+    /// All at once, each to an account of its own.
+    void deposit_at_once(std::size_t times) {
+        std::atomic<std::size_t> committed{0};
+        gate under_way;
+        for (std::size_t i = 0; i < times; ++i) {
+            spawn(under_way, ex_.shard(0), deposit_one(account_id{std::to_string(i)}, committed));
+        }
+        run(ex_, under_way.close());
+        REQUIRE(committed == times);
+    }
     /// Each between two accounts of its own, until all are paid; then all that belongs to it.
     void transfer_and_drain(std::size_t times) {
         for (std::size_t i = 0; i < times; ++i) {
@@ -134,6 +147,12 @@ class counted_bank {
     }
 
   private:
+    awaitable<void> deposit_one(account_id to, std::atomic<std::size_t>& committed) {
+        const money one{1};
+        const auto accounts = app_->store<account>();
+        const auto told = co_await accounts.execute<account::deposit>(to, one);
+        if (told) ++committed;
+    }
     /// One deposit opened each giver, one is what a receiver gets.
     awaitable<void> wait_until_paid(std::size_t transfers) {
         subscription log{*events_, ex_, {.category = "account"}};
@@ -170,6 +189,23 @@ TEST_CASE("statements: a command on a live stream is its append alone") {
     CHECK(sent.appends == 200);
     CHECK(sent.stream_reads == 0);
     CHECK(sent.notices <= 200);
+    CHECK(sent.claims + sent.others <= beside);
+}
+
+TEST_CASE("statements: commands that come together share appends, and these their notices") {
+    if (!has_counting_postgres()) return;
+    counted_bank bank;
+    constexpr std::size_t together = 200;
+    bank.open(together);
+    bank.count_anew();
+    bank.deposit_at_once(together);
+    const auto sent = bank.count();
+    INFO(sent.list);
+    CHECK(sent.appends >= 1);
+    CHECK(sent.appends <= together / 4);
+    // One for all that was committed since the last one.
+    CHECK(sent.notices <= sent.appends);
+    CHECK(sent.stream_reads == 0);
     CHECK(sent.claims + sent.others <= beside);
 }
 
