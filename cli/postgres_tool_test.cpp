@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -225,7 +226,8 @@ TEST_CASE("watch: the pool's connections, callers that wait and what they were t
     std::vector<std::thread> callers;
     for (auto i = 0; i < 2; ++i) {
         callers.emplace_back([&] {
-            run(world, events->read(stream_id::parse("account-1").value(), version{}, 1));
+            const auto stream = stream_id::parse("account-1").value();
+            std::ignore = run(world, events->read(stream, version{}, 1));
             ++ended;
         });
     }

@@ -278,7 +278,7 @@ awaitable<asker::take> tell_and_answer(std::promise<std::string>& told, std::str
         return tell_and_hang(world, told, context.key.to_string());
     });
     app.start();
-    run(world, askers.execute<asker::ask>(ada, std::string{"weather"}));
+    if (!run(world, askers.execute<asker::ask>(ada, std::string{"weather"}))) ::_exit(1);
     for (;;) ::pause();
 }
 
