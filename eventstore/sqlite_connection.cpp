@@ -67,6 +67,11 @@ sqlite_connection::sqlite_connection(const std::string& path, access how, const 
         sqlite3_close(handle_);
         throw sqlite_failure{code, "opening: " + what};
     }
+    // A file that may only be read is opened all the same: every write would fail, one by one.
+    if (how == access::read_write && sqlite3_db_readonly(handle_, "main") == 1) {
+        sqlite3_close(handle_);
+        throw sqlite_failure{SQLITE_READONLY, "opening: it may only be read, not written"};
+    }
     sqlite3_busy_timeout(handle_, busy_timeout_ms);
 }
 
