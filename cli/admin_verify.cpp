@@ -1,6 +1,8 @@
 #include "tidemark/cli/admin_page.hpp"
 #include "tidemark/cli/json_out.hpp"
+#include "tidemark/cli/open_store.hpp"
 #include "tidemark/cli/replay_comparison.hpp"
+#include "tidemark/eventstore/sqlite_event_store.hpp"
 #include "tidemark/runtime/projection_controls.hpp"
 
 #include <cstdint>
@@ -44,6 +46,16 @@ struct progress {
 };
 
 bool is_stopping(const admin_state& from) { return from.is_running() && from.app().is_draining(); }
+
+/// The pages of the file are sound. What stands behind a damaged one cannot be trusted.
+awaitable<result<void>> look_at_file(admin_ref from, progress& seen) {
+    auto* const file = as_sqlite(from->events());
+    if (file == nullptr) co_return result<void>{};
+    auto sound = co_await file->verify();
+    if (sound || sound.error().code() != errc::corrupt) co_return sound;
+    seen.problem(sound.error().message());
+    co_return result<void>{};
+}
 
 /// Versions are contiguous in every stream, and positions grow.
 awaitable<result<void>> read_log(admin_ref from, progress& seen) {
@@ -109,6 +121,8 @@ awaitable<result<void>> replay_projection(admin_ref from, runtime::registered_pr
 }
 
 awaitable<result<void>> look_at_everything(admin_ref from, progress& seen) {
+    auto opened = co_await look_at_file(from, seen);
+    if (!opened || seen.found != 0) co_return opened;
     auto read = co_await read_log(from, seen);
     if (!read) co_return read;
     auto looked = co_await look_at_models(from, seen);

@@ -59,6 +59,10 @@ postgres_storage* as_postgres(storage& events) {
     return events.kind() == "postgres" ? &static_cast<postgres_storage&>(events) : nullptr;
 }
 
+sqlite_storage* as_sqlite(storage& events) {
+    return events.kind() == "sqlite" ? &static_cast<sqlite_storage&>(events) : nullptr;
+}
+
 namespace {
 
 std::unique_ptr<storage> open_postgres(const settings& values, store_mode mode) {

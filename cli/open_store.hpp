@@ -13,6 +13,7 @@
 namespace tidemark {
 
 class postgres_storage;
+class sqlite_storage;
 
 }  // namespace tidemark
 
@@ -43,6 +44,7 @@ enum class store_mode : std::uint8_t {
 
 /// The store as what it is, for what only this backend tells; null if it is another.
 [[nodiscard]] postgres_storage* as_postgres(storage& events);
+[[nodiscard]] sqlite_storage* as_sqlite(storage& events);
 
 /// The bus that `bus.url` names; nobody has to be there yet. Throws `failure` (CLI-011) for
 /// settings that it cannot work with, and unless `allows_plaintext` for brokers on other machines
