@@ -45,10 +45,10 @@ void log_access(const http::access_record& what) {
                                             : log::level::debug;
     if (!access_log.prints(level)) return;
     const std::chrono::duration<double> took = what.took;
-    const log::field fields[] = {{"method", what.method},         {"target", what.target},
-                                 {"status", what.status},         {"seconds", took.count()},
-                                 {"request_id", what.request_id}, {"remote", what.remote_address},
-                                 {"reason", what.failure}};
+    const log::field fields[] = {
+        {"method", what.method},   {"target", what.target},         {"status", what.status},
+        {"seconds", took.count()}, {"request_id", what.request_id}, {"remote", what.remote_address},
+        {"code", what.code},       {"reason", what.failure}};
     access_log.write(level, "request", fields);
 }
 

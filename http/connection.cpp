@@ -241,6 +241,8 @@ void connection::record(const response& reply) {
     seen.traceparent = traceparent_;
     seen.remote_address = remote_address_;
     seen.failure = failure_;
+    if (reply.failure) seen.code = reply.failure->code;
+    if (reply.failure && failure_.empty()) seen.failure = reply.failure->detail;
     seen.status = reply.status;
     seen.took = owner_.now() - started_;
     seen.bytes_received = received_;

@@ -67,7 +67,10 @@ struct access_record {
     std::string_view request_id;
     std::string_view traceparent;
     std::string_view remote_address;
-    /// Why the answer is an error, as far as the log may know; empty otherwise.
+    /// Stable code of the problem that the answer is; empty if it is none.
+    std::string_view code;
+    /// Why the answer is an error: what the machinery said, or else what the caller is told; empty
+    /// otherwise.
     std::string_view failure;
     int status = 0;
     /// From the first byte of the request to the last byte of the answer.
