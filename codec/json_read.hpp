@@ -5,6 +5,7 @@
 #include "tidemark/core/fields.hpp"
 #include "tidemark/core/ids.hpp"
 #include "tidemark/core/stored_name.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/core/version.hpp"
 #include "tidemark/core/walk.hpp"
 
@@ -13,7 +14,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <limits>
 #include <map>
 #include <optional>
@@ -133,9 +133,8 @@ bool construct(json_reader& in, std::size_t start, T& out, Rep&& rep) {
         try {
             out = T(std::forward<Rep>(rep));
             return true;
-        } catch (const std::exception& e) {
-            return in.fail_with(errc::malformed_payload, start,
-                                std::string{"is refused: "} + e.what());
+        } catch (...) {
+            return in.fail_with(errc::malformed_payload, start, "is refused: " + thrown_text());
         }
     }
 }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include "tidemark/codec/json_codec.hpp"
+#include "tidemark/core/thrown.hpp"
 
 #include <boost/mp11/algorithm.hpp>
 #include <boost/mp11/list.hpp>
 
 #include <array>
-#include <exception>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -119,9 +119,9 @@ bool read_old(json_reader& in, void* target) {
     try {
         raise<Variant, Owner>(*static_cast<Variant*>(target), old);
         return true;
-    } catch (const std::exception& e) {
+    } catch (...) {
         return in.fail_with(errc::user_code_threw, start,
-                            std::string{"was read, but its upcast threw: "} + e.what());
+                            "was read, but its upcast threw: " + thrown_text());
     }
 }
 

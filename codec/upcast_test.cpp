@@ -37,6 +37,7 @@ struct ledger {
 
     using upcasts = tidemark::types<opened_v1, opened_split, open_v1>;
     static opened_split upcast(const opened_v1& old) {
+        if (old.name == "42") throw 42;
         const auto space = old.name.find(' ');
         if (space == std::string::npos) throw std::invalid_argument{"no last name"};
         return {old.name.substr(0, space), old.name.substr(space + 1)};
@@ -136,4 +137,7 @@ TEST_CASE("upcast: one that throws is the user's code that threw") {
     CHECK(failed.error().code() == tidemark::errc::user_code_threw);
     CHECK(failed.error().message() ==
           "cannot decode ledger.opened.v1: $ was read, but its upcast threw: no last name");
+    const auto odd = read_event("ledger.opened.v1", R"({"name":"42"})");
+    CHECK(odd.error().code() == tidemark::errc::user_code_threw);
+    CHECK(odd.error().message().ends_with("its upcast threw: something that is no std::exception"));
 }

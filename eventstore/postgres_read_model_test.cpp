@@ -131,6 +131,12 @@ TEST_CASE("postgres tables: what throws or breaks a statement undoes rows, schem
     });
     CHECK(wrong.error().code() == errc::user_code_threw);
     CHECK(wrong.error().message().find("no_such_table") != std::string::npos);
+    const auto odd = f.update(model, point(5), point(6), [](auto& rows) {
+        insert(rows, 2);
+        throw 42;
+    });
+    CHECK(odd.error().code() == errc::user_code_threw);
+    CHECK(odd.error().message().find("no std::exception") != std::string::npos);
     const auto swallowed = f.update(model, point(5), point(6), [](auto& rows) {
         try {
             rows.sql().exec("INSERT INTO no_such_table VALUES(1)");

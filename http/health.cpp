@@ -3,6 +3,7 @@
 #include "tidemark/async/gate.hpp"
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/async/timeout.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/http/json_text.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
 #include <stdexcept>
 #include <utility>
 
@@ -25,8 +25,8 @@ awaitable<result<void>> ask_safely(const health_check& check) {
     std::string failure;
     try {
         co_return co_await check.ask();
-    } catch (const std::exception& e) {
-        failure = e.what();
+    } catch (...) {
+        failure = thrown_text();
     }
     co_return error{errc::unavailable, "the check threw: " + failure};
 }

@@ -3,10 +3,10 @@
 #include "tidemark/codec/json_codec.hpp"
 #include "tidemark/codec/upcast.hpp"
 #include "tidemark/core/aggregate.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/runtime/plan.hpp"
 #include "tidemark/runtime/stream_type.hpp"
 
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,8 +77,8 @@ class aggregate_type final : public stream_type {
         try {
             tidemark::evolve<A>(value_of(into), *decoded);
             return {};
-        } catch (const std::exception& e) {
-            return detail::thrown_error("evolve", e.what());
+        } catch (...) {
+            return detail::thrown_error("evolve", thrown_text());
         }
     }
 
@@ -102,9 +102,9 @@ class aggregate_type final : public stream_type {
             }
             plan_effects(out, made.effects(), given_context.now);
             return out;
-        } catch (const std::exception& e) {
-            return decide_failure{detail::thrown_error(has_decided ? "evolve" : "decide", e.what()),
-                                  has_decided};
+        } catch (...) {
+            const auto* const function = has_decided ? "evolve" : "decide";
+            return decide_failure{detail::thrown_error(function, thrown_text()), has_decided};
         }
     }
 

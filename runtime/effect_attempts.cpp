@@ -1,8 +1,8 @@
 // One attempt of each kind of effect: the part of `effect_runner` that does the work.
 #include "tidemark/async/timeout.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/runtime/effect_runner.hpp"
 
-#include <exception>
 #include <utility>
 
 namespace tidemark {
@@ -38,8 +38,8 @@ awaitable<void> perform_into(
     try {
         auto answered = co_await perform(std::move(request), std::move(context));
         out->emplace(std::move(answered));
-    } catch (const std::exception& e) {
-        out->emplace(error{errc::user_code_threw, std::string{"performer threw: "} + e.what()});
+    } catch (...) {
+        out->emplace(error{errc::user_code_threw, "performer threw: " + thrown_text()});
     }
 }
 

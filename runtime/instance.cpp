@@ -2,6 +2,8 @@
 
 #include "tidemark/core/assert.hpp"
 #include "tidemark/core/planted.hpp"
+#include "tidemark/core/thrown.hpp"
+#include "tidemark/observability/log.hpp"
 #include "tidemark/runtime/effect_options.hpp"
 #include "tidemark/runtime/shard_runtime.hpp"
 
@@ -41,8 +43,22 @@ void instance::submit(envelope_ptr envelope) {
                                                   "later or spread the load over more streams"});
         return;
     }
-    waiting_.push_back(std::move(e));
+    if (hash_payload(*e)) waiting_.push_back(std::move(e));
     pump();
+}
+
+/// What tells a repetition from another command under the same key. False: the command holds what
+/// cannot be stored, and its caller was told so.
+bool instance::hash_payload(entry& e) {
+    if (e.envelope.scope.empty()) return true;
+    try {
+        e.payload_hash = payload_hash(e.envelope.command->encode());
+        return true;
+    } catch (...) {
+        answer_failed(e, error{errc::malformed_payload,
+                               "the command cannot be kept under its key: " + thrown_text()});
+        return false;
+    }
 }
 
 void instance::pump() {
@@ -125,12 +141,11 @@ void instance::probe(entry_ptr e) {
     request.expected =
         expected_version::exactly(*e->envelope.expected, message_id::derive({"none"}));
     if (!e->envelope.scope.empty()) {
-        request.command =
-            command_record{.scope = e->envelope.scope,
-                           .id = e->envelope.key,
-                           .payload_hash = payload_hash(e->envelope.command->encode()),
-                           .reason = {},
-                           .message = {}};
+        request.command = command_record{.scope = e->envelope.scope,
+                                         .id = e->envelope.key,
+                                         .payload_hash = e->payload_hash,
+                                         .reason = {},
+                                         .message = {}};
     }
     e->version_before = e->version_after = version_;
     fly(std::move(e));
@@ -185,7 +200,7 @@ void instance::append(entry_ptr e, decided made) {
     e->version_after = version_;
     e->head_after = head_;
     if (takes_snapshot(e->version_before, request.events)) {
-        e->snapshot = type_.encode_state(*state_);
+        e->snapshot = encoded_state();
     }
     fly(std::move(e));
     shard_.append(std::move(request), *this, flight_.back()->ticket);
@@ -219,7 +234,7 @@ append_request instance::make_request(const entry& e, decided made) {
     if (!env.scope.empty() && !(e.refused && planted::is(planted::bug::refusals_not_stored))) {
         command_record record{.scope = env.scope,
                               .id = env.key,
-                              .payload_hash = payload_hash(env.command->encode()),
+                              .payload_hash = e.payload_hash,
                               .reason = {},
                               .message = {}};
         if (e.refused) {
@@ -297,9 +312,23 @@ void instance::break_state() {
     stage_ = flight_.empty() ? stage::cold : stage::draining;
 }
 
+/// Nothing, and a line in the log, if the author put into it what cannot be stored: the stream goes
+/// on without snapshots.
+std::optional<std::string> instance::encoded_state() {
+    try {
+        return type_.encode_state(*state_);
+    } catch (...) {
+        if (!std::exchange(is_told_unwritable_, true)) {
+            log::warn("state not encoded", {"stream", id_.text()}, {"reason", thrown_text()});
+        }
+        return std::nullopt;
+    }
+}
+
 void instance::measure() {
     const auto before = bytes_;
-    bytes_ = instance_overhead + (state_ ? 2 * type_.encode_state(*state_).size() : 0);
+    const auto text = state_ ? encoded_state() : std::nullopt;
+    bytes_ = instance_overhead + (text ? 2 * text->size() : 0);
     measured_at_ = version_.value();
     shard_.resized(static_cast<std::ptrdiff_t>(bytes_) - static_cast<std::ptrdiff_t>(before));
 }

@@ -76,6 +76,8 @@ class instance {
         /// The stream was read again for its expected version.
         bool has_reloaded = false;
         duration began{};
+        /// Of a command that is answered once; see `hash_payload`.
+        std::uint64_t payload_hash = 0;
     };
     using entry_ptr = std::unique_ptr<entry>;
 
@@ -91,6 +93,7 @@ class instance {
         draining,
     };
 
+    [[nodiscard]] bool hash_payload(entry& e);
     void pump();
     void start_load();
     void begin(entry_ptr e);
@@ -108,6 +111,7 @@ class instance {
     void fell_through(entry& front);
     void landed();
     void break_state();
+    [[nodiscard]] std::optional<std::string> encoded_state();
     void measure();
 
     void answer(entry& e, tidemark::outcome told, std::optional<tidemark::answer> stored = {});
@@ -135,6 +139,8 @@ class instance {
     bool is_doomed_ = false;
     bool is_pumping_ = false;
     std::string quarantine_;
+    /// It was logged that the state cannot be written: once is enough.
+    bool is_told_unwritable_ = false;
     std::size_t bytes_ = 0;
     std::uint64_t measured_at_ = 0;
 };

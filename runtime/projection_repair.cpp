@@ -57,7 +57,8 @@ awaitable<void> projection_runner::failed(feed& into, const error& why,
         reason = at_event(*culprit) + ": " + reason;
     }
     log::error("projection failed", {"projection", into.model}, {"reason", reason},
-               {"failures", into.failures});
+               {"failures", into.failures},
+               culprit != nullptr ? log::fields(culprit->trace) : log::no_field);
     report("retrying", reason);
     if (culprit != nullptr && options_.on_failure == projection_failure::park &&
         into.failures >= options_.attempts_max) {
@@ -98,7 +99,7 @@ awaitable<result<void>> projection_runner::park(feed& into, const recorded_event
     into.failures = 0;
     log::warn("projection parked an event", {"projection", into.model},
               {"position", event.position.value()}, {"event", event.message.name},
-              {"stream", event.stream.text()});
+              {"stream", event.stream.text()}, log::fields(event.trace));
     if (&into == &live_) co_await count_parked();
     co_return moved;
 }

@@ -2,14 +2,17 @@
 #include "tidemark/async/run.hpp"
 #include "tidemark/eventstore/contract.hpp"
 #include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/observability/log.hpp"
 #include "tidemark/runtime/projection_controls.hpp"
 #include "tidemark/runtime/runtime.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -22,7 +25,7 @@ using testing::for_each_backend;
 
 namespace {
 
-/// Whether the projection throws at an addition of 7.
+/// Whether the projection throws at an addition of 7, and a number at one of 42.
 std::atomic<bool> is_seven_refused{true};
 
 /// How often each counter was added to.
@@ -31,6 +34,7 @@ struct additions {
     using sources = tidemark::types<counter>;
     static void project(read_model& to, const counter::added& e, const event_context& context) {
         if (e.amount == 7 && is_seven_refused) throw std::runtime_error{"seven"};
+        if (e.amount == 42 && is_seven_refused) throw 42;
         const auto key = context.stream.text();
         const auto known = to.get(key);
         to.put({key, std::to_string(known ? std::stoi(known->body) + 1 : 1), {}});
@@ -179,6 +183,46 @@ TEST_CASE("projection: an event it throws on stops it by name, and no other") {
         p.settle(last);
         CHECK(p.count_of("a") == "2");
     });
+}
+
+TEST_CASE("projection: what it throws may be no std::exception") {
+    for_each_backend([](contract_store& c) {
+        process p{c};
+        const auto last = p.add("a", 42);
+        p.wait([](const auto& s) { return s.state == "retrying"; });
+        const auto why = p.status().reason;
+        CHECK_MESSAGE(why.find("counter.added.v1 at position") != std::string::npos, why);
+        CHECK_MESSAGE(why.find("something that is no std::exception") != std::string::npos, why);
+        is_seven_refused = false;
+        p.settle(last);
+        CHECK(p.count_of("a") == "1");
+    });
+}
+
+TEST_CASE("projection: what it says of an event it threw on carries the event's trace") {
+    const auto lines = std::make_shared<log::memory_sink>();
+    const auto before = log::exchange_sink(lines);
+    for_each_backend([&lines](contract_store& c) {
+        process p{c, quick(projection_failure::park)};
+        trace_context trace;
+        trace.correlation = p.io.fresh_id();
+        trace.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        const id<counter> a{"a"};
+        const auto told = run(p.io, p.counters.execute<counter::add>(call{}.tracing(trace), a, 7));
+        REQUIRE(told);
+        p.settle(told.receipt().position);
+        const auto fields = R"("correlation":")" + trace.correlation.to_string() +
+                            R"(","causation":")" + told.command().to_string() +
+                            R"(","trace_id":"0af7651916cd43dd8448eb211c80319c")";
+        for (const std::string message : {"projection failed", "projection parked an event"}) {
+            CAPTURE(message);
+            CHECK(std::ranges::any_of(lines->lines(), [&](const std::string& line) {
+                return line.find("\"" + message + "\"") != std::string::npos &&
+                       line.find(fields) != std::string::npos;
+            }));
+        }
+    });
+    log::exchange_sink(before);
 }
 
 TEST_CASE("projection: an event of an unknown name or a broken payload is parked, if it may be") {

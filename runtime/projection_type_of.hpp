@@ -2,11 +2,11 @@
 
 #include "tidemark/codec/upcast.hpp"
 #include "tidemark/core/projection.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/runtime/aggregate_type.hpp"
 #include "tidemark/runtime/projection_type.hpp"
 
 #include <concepts>
-#include <exception>
 #include <string>
 #include <utility>
 #include <variant>
@@ -49,8 +49,8 @@ class projection_type_of final : public projection_type {
         } else {
             try {
                 return among(types_of<typename P::sources>{}, here, event);
-            } catch (const std::exception& e) {
-                return detail::thrown_error("project", e.what());
+            } catch (...) {
+                return detail::thrown_error("project", thrown_text());
             }
         }
     }

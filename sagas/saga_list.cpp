@@ -1,11 +1,11 @@
 #include "tidemark/sagas/saga_list.hpp"
 
 #include "tidemark/codec/json_codec.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/runtime/runtime.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <utility>
 
 namespace tidemark {
@@ -64,9 +64,9 @@ class saga_list final : public projection_type {
                                        const recorded_event& event) const override {
         try {
             return take(static_cast<read_model&>(rows), event);
-        } catch (const std::exception& e) {  // a document that cannot be read, or the storage
+        } catch (...) {  // a document that cannot be read, or the storage
             return error{errc::user_code_threw, "the list of sagas failed at " +
-                                                    event.stream.text() + ": " + e.what() +
+                                                    event.stream.text() + ": " + thrown_text() +
                                                     "; rebuild " + std::string{saga_list_name}};
         }
     }

@@ -53,6 +53,7 @@ struct trip {
     using steps = tidemark::steps<trip>;
     static steps react(const state&, const begin& b) {
         if (b.card == "throw") throw std::runtime_error{"no card"};
+        if (b.card == "react 42") throw 42;
         if (b.card != "pair") {
             return {tidemark::request(charge{b.card}, {.retry = once()})
                         .undone_by(refund{b.card})
@@ -81,6 +82,9 @@ struct trip {
         return {};
     }
     static void evolve(state& s, const poke&) { ++s.pokes; }
+    static void evolve(state&, const begin& b) {
+        if (b.card == "evolve 42") throw 42;
+    }
     static void evolve(state&, const auto&) {}
 
     /// Tells carol that it failed.
@@ -255,6 +259,20 @@ TEST_CASE("saga steps: a throwing react stores nothing and says so") {
     REQUIRE(told.is_error());
     CHECK(told.error().code() == errc::user_code_threw);
     CHECK(a.read(trip_id{"x"}.stream()).empty());
+    REQUIRE(a.begin("visa"));
+    CHECK(a.ends(saga_phase::completed));
+}
+
+TEST_CASE("saga steps: what is thrown may be no std::exception") {
+    agency a;
+    for (const std::string function : {"react", "evolve"}) {
+        CAPTURE(function);
+        const auto told = a.begin(function + " 42");
+        REQUIRE(told.is_error());
+        CHECK(told.error().code() == errc::user_code_threw);
+        CHECK(told.error().message() ==
+              function + " threw: something that is no std::exception; nothing was stored");
+    }
     REQUIRE(a.begin("visa"));
     CHECK(a.ends(saga_phase::completed));
 }

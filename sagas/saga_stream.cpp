@@ -2,11 +2,11 @@
 
 #include "tidemark/codec/json_codec.hpp"
 #include "tidemark/core/saga.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/runtime/effect_options.hpp"
 #include "tidemark/sagas/saga_command.hpp"
 #include "tidemark/sagas/saga_decision.hpp"
 
-#include <exception>
 #include <utility>
 
 namespace tidemark {
@@ -44,11 +44,12 @@ boost::system::result<decided, decide_failure> saga_stream::decide(any_state& st
         auto taken = decision.take(static_cast<const saga_command&>(command));
         if (!taken) return decide_failure{taken.error(), decision.has_changed_state()};
         return decision.finish();
-    } catch (const std::exception& e) {  // a message of the author's that cannot be encoded
-        return decide_failure{error{errc::user_code_threw,
-                                    "a step of saga " + context.stream.text() +
-                                        " cannot be stored: " + e.what() + "; nothing was stored"},
-                              decision.has_changed_state()};
+    } catch (...) {  // a message of the author's that cannot be encoded
+        return decide_failure{
+            error{errc::user_code_threw, "a step of saga " + context.stream.text() +
+                                             " cannot be stored: " + thrown_text() +
+                                             "; nothing was stored"},
+            decision.has_changed_state()};
     }
 }
 

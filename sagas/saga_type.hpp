@@ -3,10 +3,10 @@
 #include "tidemark/codec/json_codec.hpp"
 #include "tidemark/codec/upcast.hpp"
 #include "tidemark/core/saga.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/runtime/aggregate_type.hpp"
 #include "tidemark/sagas/saga_stream.hpp"
 
-#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -67,8 +67,8 @@ class saga_code_of final : public saga_code {
             at = "evolve";
             tidemark::evolve<S>(value_of(into), *decoded);
             return std::move(made).all();
-        } catch (const std::exception& e) {
-            return detail::thrown_error(at, e.what());
+        } catch (...) {
+            return detail::thrown_error(at, thrown_text());
         }
     }
     [[nodiscard]] result<void> evolve(any_state& into, const saga_message& given) const override {
@@ -77,8 +77,8 @@ class saga_code_of final : public saga_code {
         try {
             tidemark::evolve<S>(value_of(into), *decoded);
             return {};
-        } catch (const std::exception& e) {
-            return detail::thrown_error("evolve", e.what());
+        } catch (...) {
+            return detail::thrown_error("evolve", thrown_text());
         }
     }
     [[nodiscard]] std::string encode_state(const any_state& from) const override {
