@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tidemark {
@@ -42,6 +43,23 @@ enum class delivery {
     /// The producer is broken for good: make another one and publish again from the checkpoint.
     fatal,
 };
+
+/// "persisted", "not_persisted", "possibly_persisted", "refused", "fatal".
+[[nodiscard]] constexpr std::string_view to_string(delivery outcome) {
+    switch (outcome) {
+        case delivery::persisted:
+            return "persisted";
+        case delivery::not_persisted:
+            return "not_persisted";
+        case delivery::possibly_persisted:
+            return "possibly_persisted";
+        case delivery::refused:
+            return "refused";
+        case delivery::fatal:
+            return "fatal";
+    }
+    return "fatal";
+}
 
 struct delivery_report {
     delivery outcome = delivery::not_persisted;

@@ -2,13 +2,14 @@
 
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/async/timeout.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/eventbus/headers.hpp"
 #include "tidemark/observability/log.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -82,9 +83,10 @@ awaitable<void> relay::run() {
 awaitable<relay_action::any> relay::perform_safely(relay_action::any action) {
     try {
         co_return co_await perform(std::move(action));
-    } catch (const std::exception& e) {
-        co_return failed(
-            error{errc::user_code_threw, "relay of topic \"" + options_.topic + "\": " + e.what()});
+    } catch (...) {
+        const error why{errc::user_code_threw,
+                        "relay of topic \"" + options_.topic + "\": " + thrown_text()};
+        co_return failed(why);
     }
 }
 
@@ -153,7 +155,9 @@ awaitable<relay_action::any> relay::read(position after) {
 awaitable<relay_action::any> relay::publish(std::vector<position> events) {
     std::vector<bus_message> batch;
     for (const auto at : events) batch.push_back(page_.at(at).message);
+    const auto began = on_.clock().steady();
     const auto reports = co_await bus_.publish(std::move(batch));
+    tell_reported(reports, on_.clock().steady() - began);
     {
         const std::scoped_lock lock{mutex_};
         for (const auto& each : reports) {
@@ -282,6 +286,13 @@ awaitable<relay_action::any> relay::stay_parked(std::string reason) {
     co_await wake_.wait();
     pass_on_orders();
     co_return fsm_.waited();
+}
+
+void relay::tell_reported(const std::vector<delivery_report>& reports, duration took) const {
+    if (!options_.on_reported) return;
+    std::set<delivery> outcomes;
+    for (const auto& each : reports) outcomes.insert(each.outcome);
+    for (const auto each : outcomes) options_.on_reported(each, took);
 }
 
 relay_action::any relay::failed(const error& why) {

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace tidemark {
 
@@ -43,6 +44,9 @@ struct relay_options {
     /// How long the lease holds without being renewed; renewed at a third of it. 0: the store has
     /// one process, which takes the lease from the one before it.
     duration lease = std::chrono::seconds{10};
+    /// Hears of every batch how long the bus took to report it: once for each outcome among its
+    /// reports. Must not throw or block.
+    std::function<void(delivery, duration)> on_reported;
     /// Makes another producer after a fatal error. Empty: the bus does that by itself.
     std::function<void()> renew_producer;
     /// Shard it runs on.
@@ -107,6 +111,7 @@ class relay {
     [[nodiscard]] awaitable<void> let_go();
     [[nodiscard]] awaitable<relay_action::any> back_off(std::uint32_t failures);
     [[nodiscard]] awaitable<relay_action::any> stay_parked(std::string reason);
+    void tell_reported(const std::vector<delivery_report>& reports, duration took) const;
     [[nodiscard]] relay_action::any failed(const error& why);
     void pass_on_orders();
     void show_progress();

@@ -142,6 +142,39 @@ TEST_CASE("relay: a mapping that throws parks it with the reason") {
     CHECK(f.running->status().reason.find("no such field") != std::string::npos);
 }
 
+TEST_CASE("relay: a mapping that throws what is no std::exception parks it, too") {
+    relay_fixture f{{.topic = "t",
+                     .map = [](const recorded_event&) -> std::optional<bus_message> { throw 42; }}};
+    f.append("ada", "1");
+    CHECK(f.arrived().empty());
+    CHECK(f.running->status().phase == relay_fsm::phase::parked);
+    CHECK(f.running->status().reason.find("no std::exception") != std::string::npos);
+}
+
+TEST_CASE("relay: of every batch is told how long the bus took, by outcome") {
+    std::map<delivery, std::vector<duration>> told;
+    relay_fixture f{{.topic = "t", .on_reported = [&](delivery how, duration took) {
+                         told[how].push_back(took);
+                     }}};
+    f.faults.is_stuck = true;
+    f.faults.plan = [](int call, std::size_t) {
+        return call == 1 ? std::vector{delivery::persisted, delivery::not_persisted}
+                         : std::vector<delivery>{};
+    };
+    f.append("ada", "1");
+    f.append("bob", "2");
+    f.world.run_for(3s);
+    CHECK(told.empty());
+    f.faults.hurry();
+    CHECK(f.arrived().size() >= 2);
+    std::size_t batches = 0;
+    for (const auto& [how, spans] : told) batches = std::max(batches, spans.size());
+    CHECK(batches == static_cast<std::size_t>(f.faults.calls));
+    REQUIRE(!told[delivery::persisted].empty());
+    CHECK(told[delivery::persisted].front() >= 2s);
+    CHECK(told[delivery::persisted].front() < 10s);
+}
+
 TEST_CASE("relay: a broken producer is renewed and nothing is lost") {
     int renewed = 0;
     relay_fixture f{{.topic = "t", .renew_producer = [&renewed] { ++renewed; }}};

@@ -121,7 +121,8 @@ void declare_readers(runtime_metrics& m, const declarer& d) {
                 "Age of the oldest committed event that is not yet on the bus.", unit::seconds);
     m.bus_publish_duration =
         d.duration("bus_publish_duration", {"topic", "outcome"},
-                   "Time from handing a batch to the bus to its delivery report.");
+                   "Time from handing a batch to the bus to its delivery reports, once for "
+                   "each outcome among them.");
     m.projection_lag_events = d.gauge("projection_lag_events", {"projection"},
                                       "Positions between the log's end and the checkpoint.");
     m.projection_paused = d.gauge("projection_paused", {"projection"},
@@ -175,6 +176,12 @@ std::string metrics_page() {
         out += "| `" + what.name + "` | " + std::string{to_string(what.kind)} + " | " + labels +
                (labels.empty() ? "| " : " | ") + what.help + " |\n";
     }
+    out +=
+        "\nWhat is often called a pool of database connections, and the wait for one, is "
+        "`tidemark_store_connections`\nhere; the mean wait is "
+        "`tidemark_store_connection_wait_seconds_total` divided by\n"
+        "`tidemark_store_connections_taken_total`. Circuit breakers and dropped traces have no "
+        "metrics, because there\nare neither.\n";
     return out;
 }
 

@@ -54,6 +54,7 @@ struct runtime_metrics {
     // Relay and bus.
     metrics::gauge_family relay_pending_events;
     metrics::gauge_family relay_oldest_age;
+    // {outcome}: persisted, not_persisted, possibly_persisted, refused, fatal.
     metrics::histogram_family bus_publish_duration;  // {topic, outcome}
 
     // Projections.

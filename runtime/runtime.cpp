@@ -88,6 +88,12 @@ void runtime::add_performer(std::string request, erased_performer performer) {
 void runtime::relay(relay_options options) {
     if (options.owner.empty()) options.owner = options_.owner;
     options.lease = events_.is_shared() ? options_.lease : duration{0};
+    options.on_reported = [took = metrics_.bus_publish_duration, topic = options.topic,
+                           told = std::move(options.on_reported)](delivery how, duration span) {
+        const std::chrono::duration<double> seconds = span;
+        took.with({topic, to_string(how)}).observe(seconds.count());
+        if (told) told(how, span);
+    };
     relays_.push_back(
         std::make_unique<tidemark::relay>(execution_, events_, events_, bus_, std::move(options)));
 }
