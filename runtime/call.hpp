@@ -19,6 +19,14 @@ class call {
     call& once(std::string key, std::string scope = "caller") {
         key_ = std::move(key);
         scope_ = std::move(scope);
+        id_ = {};
+        return *this;
+    }
+    /// Like `once`, and the id is the command's own: what the command causes names it, and
+    /// `find_answer` knows it, as text. For callers who tell somebody else what to ask for.
+    call& known_as(message_id id, std::string scope = "caller") {
+        once(id.to_string(), std::move(scope));
+        id_ = id;
         return *this;
     }
     /// The stream must be at this version; otherwise `conflict`, never retried.
@@ -39,6 +47,8 @@ class call {
     }
 
     [[nodiscard]] const std::string& key() const { return key_; }
+    /// None unless the caller has given the command its id.
+    [[nodiscard]] message_id id() const { return id_; }
     [[nodiscard]] const std::string& scope() const { return scope_; }
     [[nodiscard]] const std::optional<version>& expected() const { return expected_; }
     [[nodiscard]] const std::optional<duration>& span() const { return within_; }
@@ -46,6 +56,7 @@ class call {
 
   private:
     std::string key_;
+    message_id id_;
     std::string scope_;
     std::optional<version> expected_;
     std::optional<duration> within_;

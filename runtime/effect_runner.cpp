@@ -197,7 +197,8 @@ awaitable<void> effect_runner::try_again_or_park(const held_effect& held,
     if (is_last) {
         log::error("effect parked as dead letter", {"effect", effect.id.to_string()},
                    {"source", held.work.source.text()}, {"name", effect.message.name},
-                   {"attempt", held.work.attempt}, {"reason", end.why.message()});
+                   {"attempt", held.work.attempt}, {"reason", end.why.message()},
+                   log::fields(effect.trace));
         shard_.metrics().retry("effect", "exhausted");
         auto parked = co_await shard_.events().park(token, code, end.why.message());
         if (!parked) log::warn("effect not parked", {"reason", parked.error().message()});
@@ -205,7 +206,8 @@ awaitable<void> effect_runner::try_again_or_park(const held_effect& held,
     }
     const auto due = shard_.world().clock().now() + retry_delay(held, options);
     log::debug("effect retried", {"effect", effect.id.to_string()}, {"name", effect.message.name},
-               {"attempt", held.work.attempt}, {"reason", end.why.message()});
+               {"attempt", held.work.attempt}, {"reason", end.why.message()},
+               log::fields(effect.trace));
     shard_.metrics().retry("effect", "scheduled");
     auto kept = co_await shard_.events().retry_later(token, due, code, end.why.message());
     if (!kept) {

@@ -16,10 +16,12 @@
 #include <array>
 #include <chrono>
 #include <future>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -101,6 +103,16 @@ struct world {
         REQUIRE(page.has_value());
         return *page;
     }
+    /// The asker fetches all of these, in the order that the command says.
+    template <class Command>
+    void ask_all(std::vector<std::string> what) {
+        const store_test::asker_id to{"ada"};
+        REQUIRE(call<asker, Command>(to, std::move(what)));
+    }
+    /// When in the row of calls it came; after all of them if it did not.
+    [[nodiscard]] std::ptrdiff_t at(std::string_view what) const {
+        return std::ranges::find(there.calls, what) - there.calls.begin();
+    }
     std::size_t pending(const stream_id& of) {
         auto page = run(outlasting, events.pending(of));
         REQUIRE(page.has_value());
@@ -172,6 +184,52 @@ TEST_CASE("effects: in a sequence the next one starts after the one before has e
     REQUIRE(w.call<asker, asker::ask_in_order>(ada, std::string{"slow"}, std::string{"quick"}));
     w.pass(10s);
     CHECK(w.there.calls == std::vector<std::string>{"slow", "end of slow", "quick"});
+}
+
+TEST_CASE("effects: side by side they start together, and the next one after the last has ended") {
+    world w;
+    w.there.delays["slow"] = 500ms;
+    w.ask_all<asker::ask_together>({"slow", "quick", "next"});
+    w.pass(400ms);
+    CHECK(w.there.calls.size() == 2);
+    CHECK(w.at("quick") < 2);
+    w.pass(10s);
+    CHECK(w.there.calls.size() == 4);
+    CHECK(w.at("end of slow") == 2);
+    CHECK(w.at("next") == 3);
+    CHECK(w.pending(ada.stream()) == 0);
+}
+
+TEST_CASE("effects: a sequence inside a parallel holds back only what is behind it") {
+    world w;
+    w.there.delays["first"] = 500ms;
+    w.there.delays["beside"] = 2s;
+    w.ask_all<asker::ask_nested>({"first", "second", "beside", "last"});
+    w.pass(1s);
+    CHECK(w.at("beside") < 2);
+    CHECK(w.at("end of first") == 2);
+    CHECK(w.at("second") == 3);
+    CHECK(w.there.calls.size() == 4);
+    w.pass(10s);
+    CHECK(w.at("end of beside") == 4);
+    CHECK(w.at("last") == 5);
+    CHECK(w.there.calls.size() == 6);
+}
+
+TEST_CASE(
+    "effects: what follows a parallel waits for a dead letter in it, and comes after replay") {
+    world w;
+    w.there.failures["quick"] = 3;
+    w.ask_all<asker::ask_together>({"slow", "quick", "next"});
+    w.pass(60s);
+    const auto letters = w.letters();
+    REQUIRE(letters.size() == 1);
+    CHECK(w.at("next") == std::ssize(w.there.calls));
+    REQUIRE(run(w.outlasting, w.events.replay(letters[0].work.effect.id, {"ann", "it is back"})));
+    w.runtime->wake_effects();
+    w.pass(5s);
+    CHECK(w.there.calls.back() == "next");
+    CHECK(w.pending(ada.stream()) == 0);
 }
 
 TEST_CASE("effects: a timer fires once, not before it is due") {

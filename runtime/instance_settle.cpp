@@ -30,6 +30,18 @@ error conflict_error(const stream_id& stream, std::uint32_t attempts, version he
                                      "); read it again and decide on what is there now"};
 }
 
+/// Only what has a key has an answer to ask for.
+error unknown_error(const stream_id& stream, const command_envelope& command) {
+    const std::string remedy =
+        command.scope.empty()
+            ? "it has no key, so read stream " + stream.text() + " before it is sent again"
+            : "ask what became of \"" + command.key + "\" of \"" + command.scope +
+                  "\", or send it again under that key";
+    return error{errc::unknown_outcome, "the deadline of the call ended while command " +
+                                            command.id.to_string() + " was being stored; " +
+                                            remedy};
+}
+
 }  // namespace
 
 void instance::on_outcome(std::uint64_t ticket, append_outcome outcome,
@@ -173,12 +185,7 @@ void instance::answer_action(entry& e, command_fsm::action action) {
                                               "was sent to the event store; nothing was stored"}});
             break;
         case fsm_action::reply_unknown:
-            answer(e, tidemark::outcome{
-                          e.envelope.id,
-                          error{errc::unknown_outcome,
-                                "the deadline of the call ended while the command was being "
-                                "stored; ask for command " +
-                                    e.envelope.id.to_string()}});
+            answer(e, tidemark::outcome{e.envelope.id, unknown_error(id_, e.envelope)});
             break;
         case fsm_action::reply_decided:
             if (e.refused) {

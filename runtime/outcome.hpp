@@ -55,7 +55,8 @@ class [[nodiscard]] outcome {
     /// Code of the refusal or message of the error; empty when committed.
     [[nodiscard]] std::string reason() const;
 
-    /// Id under which the command can be asked about.
+    /// Id of the command: what it caused names it. It can be asked about under its key, which is
+    /// this id for a command that was `known_as` it.
     [[nodiscard]] message_id command() const { return command_; }
     /// This is the answer given to an earlier use of the same command id.
     [[nodiscard]] bool is_repeated() const { return repeated_; }

@@ -158,7 +158,8 @@ awaitable<outcome> runtime::call_stream(stream_id to, std::unique_ptr<any_comman
     if (how.key().empty()) {
         envelope.id = execution_.fresh_id();
     } else {
-        envelope.id = message_id::derive({"command", how.scope(), how.key()});
+        const auto derived = message_id::derive({"command", how.scope(), how.key()});
+        envelope.id = how.id().is_none() ? derived : how.id();
         envelope.scope = how.scope();
         envelope.key = how.key();
     }

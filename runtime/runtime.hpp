@@ -93,7 +93,8 @@ class runtime final : public command_router {
     /// Runs a command for a caller.
     [[nodiscard]] awaitable<outcome> call_stream(stream_id to, std::unique_ptr<any_command> command,
                                                  call how);
-    /// What became of a command id; nothing while it is undecided.
+    /// What became of the command that was called `once` with this key, or `known_as` the id whose
+    /// text this is; nothing while it is undecided.
     [[nodiscard]] awaitable<result<std::optional<answer>>> find_answer(std::string scope,
                                                                        std::string id);
     /// Folds a stream at a version from the log, past the live instance: JSON of the state.

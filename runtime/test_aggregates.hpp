@@ -5,7 +5,9 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 /// Aggregates of the runtime's own tests.
 namespace store_test {
@@ -83,6 +85,14 @@ struct asker {
         std::string first;
         std::string second;
     };
+    /// The first two side by side, then the third.
+    struct ask_together {
+        std::vector<std::string> what;
+    };
+    /// The first and then the second, beside them the third; then the fourth.
+    struct ask_nested {
+        std::vector<std::string> what;
+    };
     struct pass_on {
         std::string counter;
         int amount;
@@ -100,7 +110,8 @@ struct asker {
     struct ring {
         std::string name;
     };
-    using command = std::variant<ask, ask_in_order, pass_on, remind, forget, take, ring>;
+    using command = std::variant<ask, ask_in_order, ask_together, ask_nested, pass_on, remind,
+                                 forget, take, ring>;
 
     struct asked {
         std::string what;
@@ -118,12 +129,25 @@ struct asker {
     };
 
     using decision = tidemark::decision<asker>;
+    static auto fetch_of(std::string what) {
+        return tidemark::request(fetch{std::move(what)}, {.retry = quickly()});
+    }
     static decision decide(const state&, const ask& c) {
         return {asked{c.what}, tidemark::request(fetch{c.what}, {.retry = quickly()})};
     }
     static decision decide(const state&, const ask_in_order& c) {
         return tidemark::sequence{tidemark::request(fetch{c.first}, {.retry = quickly()}),
                                   tidemark::request(fetch{c.second}, {.retry = quickly()})};
+    }
+    static decision decide(const state&, const ask_together& c) {
+        return tidemark::sequence{
+            tidemark::parallel{fetch_of(c.what.at(0)), fetch_of(c.what.at(1))},
+            fetch_of(c.what.at(2))};
+    }
+    static decision decide(const state&, const ask_nested& c) {
+        const tidemark::sequence in_order{fetch_of(c.what.at(0)), fetch_of(c.what.at(1))};
+        return tidemark::sequence{tidemark::parallel{in_order, fetch_of(c.what.at(2))},
+                                  fetch_of(c.what.at(3))};
     }
     static decision decide(const state&, const pass_on& c) {
         return tidemark::send(counter_id{c.counter}, counter::add{c.amount});
@@ -150,6 +174,8 @@ using asker_id = tidemark::id<asker>;
 TIDEMARK_MESSAGE(asker::fetch, "asker.fetch.v1", what)
 TIDEMARK_MESSAGE(asker::ask, "asker.ask.v1", what)
 TIDEMARK_MESSAGE(asker::ask_in_order, "asker.ask_in_order.v1", first, second)
+TIDEMARK_MESSAGE(asker::ask_together, "asker.ask_together.v1", what)
+TIDEMARK_MESSAGE(asker::ask_nested, "asker.ask_nested.v1", what)
 TIDEMARK_MESSAGE(asker::pass_on, "asker.pass_on.v1", counter, amount)
 TIDEMARK_MESSAGE(asker::remind, "asker.remind.v1", name, after_us)
 TIDEMARK_MESSAGE(asker::forget, "asker.forget.v1", name)
