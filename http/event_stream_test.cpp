@@ -169,11 +169,11 @@ TEST_CASE("event stream: a producer that throws ends its stream alone") {
     CHECK(on.answered("/events").failure == "event producer threw: no log");
 }
 
-TEST_CASE("event stream: one stream more than allowed is a 503 that may be repeated") {
+TEST_CASE("event stream: one stream more than allowed is a 429 that may be repeated") {
     server_options options;
     options.limits.streams_max = 0;
     listener on{with_stream(fail), options};
     const auto answer = on.exchange(std::string{ask} + "\r\n");
-    CHECK(status_of(answer) == 503);
+    CHECK(status_of(answer) == 429);
     CHECK(answer.find("Retry-After: 1\r\n") != std::string::npos);
 }

@@ -38,7 +38,7 @@ TEST_CASE("problem: every kind of error has its status and code") {
     };
     for (const auto& [code, status, problem_code, retry_after] : {
              row{errc::conflict, 409, "conflict", 0},
-             row{errc::overloaded, 503, "overloaded", 1},
+             row{errc::overloaded, 429, "overloaded", 1},
              row{errc::timed_out, 503, "timed_out", 1},
              row{errc::unknown_outcome, 504, "unknown_outcome", 0},
              row{errc::unavailable, 503, "unavailable", 2},

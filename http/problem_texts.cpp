@@ -89,6 +89,13 @@ constexpr auto texts = std::to_array<problem_text>({
      "say who does it: actor", "Send `actor`: it is kept in the audit.", nothing},
     {"reason_required", "A change that cannot be taken back does not say why.", "say why: reason",
      "Send `reason`: it is kept in the audit.", nothing},
+    {"overloaded",
+     "A bounded queue was full; nothing was begun. A limit worked, nothing is broken.",
+     "mailbox of order-7 holds 1024 commands (runtime.mailbox_max); try again later or spread the "
+     "load over more streams",
+     "Wait for `Retry-After`, then send it again with the same key; widen the pause each time.",
+     "`tidemark_http_requests_shed_total` and `tidemark_mailbox_depth` say where it is full.",
+     errc::overloaded},
     {"headers_too_large", "The header block is larger than its limit.",
      "the header block is over 8192 bytes; send fewer or shorter headers",
      "Send fewer or smaller headers; cookies first.", nothing},
@@ -126,13 +133,6 @@ constexpr auto texts = std::to_array<problem_text>({
      errc::foreign_log},
     {"not_implemented", "The method or transfer coding is not one that this server speaks.",
      "only \"Transfer-Encoding: chunked\" is understood", "Use a plain HTTP/1.1 request.", nothing},
-    {"overloaded",
-     "A bounded queue was full; nothing was begun. A limit worked, nothing is broken.",
-     "mailbox of order-7 holds 1024 commands (runtime.mailbox_max); try again later or spread the "
-     "load over more streams",
-     "Wait for `Retry-After`, then send it again with the same key; widen the pause each time.",
-     "`tidemark_http_requests_shed_total` and `tidemark_mailbox_depth` say where it is full.",
-     errc::overloaded},
     {"timed_out", "The time of the call ended before the work began; nothing was stored.",
      "the deadline of the call ended before the command was sent to the event store; nothing was "
      "stored",

@@ -50,9 +50,9 @@ struct server_limits {
     std::size_t requests_per_connection_max = 1000;
     /// One more is told 503 and closed.
     std::size_t connections_max = 10'000;
-    /// Requests inside actions; one more is answered 503 with `Retry-After`.
+    /// Requests inside actions; one more is answered 429 with `Retry-After`.
     std::size_t requests_max = 1000;
-    /// Event streams; one more is answered 503 with `Retry-After`.
+    /// Event streams; one more is answered 429 with `Retry-After`.
     std::size_t streams_max = 256;
     event_stream_limits stream;
 };

@@ -215,7 +215,7 @@ TEST_CASE("server: one connection more than allowed is told 503 and closed") {
     CHECK(on->counts().connections_refused == 1);
 }
 
-TEST_CASE("server: one request more than allowed is a 503 that may be repeated") {
+TEST_CASE("server: one request more than allowed is a 429 that may be repeated") {
     turnstile gate;
     router routes;
     routes.get("/wait", gate.as_action());
@@ -228,7 +228,7 @@ TEST_CASE("server: one request more than allowed is a 503 that may be repeated")
     raw_socket second{on.port()};
     second.send(get("/wait"));
     const auto answer = second.read_answer();
-    CHECK(status_of(answer) == 503);
+    CHECK(status_of(answer) == 429);
     CHECK(answer.find("Retry-After: 1\r\n") != std::string::npos);
     gate.go.notify();
     CHECK(status_of(first.read_answer()) == 200);

@@ -69,7 +69,7 @@ def drive(shop, ledger, seed, stop):
             return
         if status == 201:
             ledger.note(key, body, reply)
-        elif status in (503, 504):
+        elif status in (429, 503, 504):
             # Not known, or not yet: settled at the end like an answer that was lost.
             ledger.note(key, body, None)
         else:
