@@ -68,7 +68,8 @@ def check_placing(shop):
     assert status == 201 and placed["version"] == 1, f"{status}: {placed}"
     assert headers["Location"] == f"/api/v1/orders/{placed['id']}", headers["Location"]
     assert headers["ETag"] == '"v1"', headers["ETag"]
-    assert headers["Tidemark-Command"] == "place", headers["Tidemark-Command"]
+    _, _, told = call(shop.url(f"/api/v1/commands/{headers['Tidemark-Command']}"))
+    assert told["state"] == "committed", told
     assert int(headers["Tidemark-Position"]) > 0, headers["Tidemark-Position"]
     status, headers, state = call(shop.url(headers["Location"]))
     assert status == 200 and state["total"] == 90 and state["customer"] == "ada", state

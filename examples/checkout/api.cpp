@@ -62,7 +62,7 @@ class writes {
         if (!body) co_return refused;
         // The same key is the same order, also when the answer got lost.
         const auto id = tidemark::message_id::derive({"order", *key}).to_string();
-        auto how = call_of(r, *key, app_->world());
+        auto how = call_of(r, app_->world());
         order::command command = order::place{std::move(body->customer), std::move(body->lines)};
         const order_id to{id};
         auto told = co_await orders_.execute(to, std::move(command), std::move(how));
@@ -72,7 +72,7 @@ class writes {
             ok = http::json(201, tidemark::encode_json(reply).value());
         }
         ok.headers.set("Location", "/api/v1/orders/" + id);
-        co_return answer_of(told, *key, std::move(ok));
+        co_return answer_of(told, std::move(ok));
     }
 
     [[nodiscard]] awaitable<response> cancel(request r) const {
@@ -95,13 +95,12 @@ class writes {
         response refused;
         auto body = read_body<restock_body>(r, refused);
         if (!body) co_return refused;
-        const auto name = name_command(r, app_->world());
-        if (!name) co_return http::missing_idempotency_key(name.error());
-        auto how = call_of(r, *name, app_->world());
+        if (auto bad_key = refuse_bad_key(r)) co_return std::move(*bad_key);
+        auto how = call_of(r, app_->world());
         inventory::command command = inventory::restock{body->quantity};
         const inventory_id to{r.parameter("sku")};
         auto told = co_await stock_.execute(to, std::move(command), std::move(how));
-        co_return answer_of(told, *name, http::no_content());
+        co_return answer_of(told, http::no_content());
     }
 
     [[nodiscard]] awaitable<response> set_knobs(request r) const {
@@ -125,9 +124,8 @@ class writes {
     [[nodiscard]] awaitable<response> change(request r, order::command command) const {
         auto expected = http::if_match(r);
         if (!expected) co_return http::bad_precondition(expected.error());
-        const auto name = name_command(r, app_->world());
-        if (!name) co_return http::missing_idempotency_key(name.error());
-        auto how = call_of(r, *name, app_->world());
+        if (auto bad_key = refuse_bad_key(r)) co_return std::move(*bad_key);
+        auto how = call_of(r, app_->world());
         if (*expected) how.expecting(**expected);
         const order_id to{r.parameter("id")};
         auto told = co_await orders_.execute(to, std::move(command), std::move(how));
@@ -136,7 +134,7 @@ class writes {
             auto now = co_await app_->state_of(to.stream(), std::nullopt);
             if (now) co_return http::version_mismatch(now->version);
         }
-        co_return answer_of(told, *name, http::no_content(), expected->has_value());
+        co_return answer_of(told, http::no_content(), expected->has_value());
     }
 
     tidemark::runtime* app_;

@@ -8,14 +8,21 @@ namespace shop {
 using tidemark::http::request;
 using tidemark::http::response;
 
-tidemark::result<std::string> name_command(const request& r, tidemark::execution& world) {
-    if (r.headers.count("Idempotency-Key") != 0) return tidemark::http::idempotency_key(r);
-    return world.fresh_id().to_string();
+tidemark::message_id command_of(std::string_view key) {
+    return tidemark::message_id::derive({"command", key_scope, key});
 }
 
-tidemark::call call_of(const request& r, const std::string& name, tidemark::execution& world) {
+std::optional<response> refuse_bad_key(const request& r) {
+    if (r.headers.count("Idempotency-Key") == 0) return std::nullopt;
+    const auto key = tidemark::http::idempotency_key(r);
+    if (key) return std::nullopt;
+    return tidemark::http::missing_idempotency_key(key.error());
+}
+
+tidemark::call call_of(const request& r, tidemark::execution& world) {
     tidemark::call how;
-    how.once(name, std::string{key_scope});
+    const auto key = r.headers.find("Idempotency-Key").value_or("");
+    how.known_as(key.empty() ? world.fresh_id() : command_of(key), std::string{key_scope});
     how.within(r.deadline - world.clock().steady());
     tidemark::trace_context trace;
     trace.traceparent = r.traceparent;
@@ -23,19 +30,19 @@ tidemark::call call_of(const request& r, const std::string& name, tidemark::exec
     return how;
 }
 
-response answer_of(const tidemark::outcome& told, const std::string& name, response ok,
-                   bool has_precondition) {
+response answer_of(const tidemark::outcome& told, response ok, bool has_precondition) {
+    const auto command = told.command().to_string();
     if (told.is_refused()) {
         ok = tidemark::http::refuse(
             tidemark::http::rejection_problem(told.rejection().code, told.rejection().message));
     } else if (told.is_error()) {
         ok = tidemark::http::refuse(
-            tidemark::http::to_problem(told.error(), {name, has_precondition}));
+            tidemark::http::to_problem(told.error(), {command, has_precondition}));
     } else {
         ok.headers.set("ETag", tidemark::http::etag(told.receipt().version));
         ok.headers.set("Tidemark-Position", std::to_string(told.receipt().position.value()));
     }
-    ok.headers.set("Tidemark-Command", name);
+    ok.headers.set("Tidemark-Command", command);
     if (told.is_repeated()) ok.headers.set("Idempotency-Replayed", "true");
     return ok;
 }

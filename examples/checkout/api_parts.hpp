@@ -16,19 +16,20 @@ namespace shop {
 /// Whose idempotency keys are meant by keys in this API.
 inline constexpr std::string_view key_scope = "http";
 
-/// What a request's command is called: its Idempotency-Key, which has to be a valid one if there is
-/// any, otherwise a fresh id. `GET /api/v1/commands/{name}` tells what became of it.
-[[nodiscard]] tidemark::result<std::string> name_command(const tidemark::http::request& r,
-                                                         tidemark::execution& world);
+/// Id of the command that was sent under an idempotency key.
+[[nodiscard]] tidemark::message_id command_of(std::string_view key);
 
-/// The call a request makes under the name of its command: its deadline and trace.
-[[nodiscard]] tidemark::call call_of(const tidemark::http::request& r, const std::string& name,
-                                     tidemark::execution& world);
+/// The refusal of a request whose `Idempotency-Key` is none; nothing without a key.
+[[nodiscard]] std::optional<tidemark::http::response> refuse_bad_key(
+    const tidemark::http::request& r);
 
-/// The answer to the command of that name: what `ok` makes of the receipt, or the problem of its
-/// refusal or error. Carries ETag, Tidemark-Position and, as Tidemark-Command, the name.
+/// The call a request makes: its deadline, trace and the id that `GET /api/v1/commands/{id}` can be
+/// asked for, the one of its `Idempotency-Key` or a fresh one.
+[[nodiscard]] tidemark::call call_of(const tidemark::http::request& r, tidemark::execution& world);
+
+/// The answer to a command: what `ok` makes of the receipt, or the problem of its refusal or error.
+/// Carries ETag, Tidemark-Position and Tidemark-Command.
 [[nodiscard]] tidemark::http::response answer_of(const tidemark::outcome& told,
-                                                 const std::string& name,
                                                  tidemark::http::response ok,
                                                  bool has_precondition = false);
 

@@ -2,6 +2,7 @@
 
 #include "tidemark/examples/checkout/api_parts.hpp"
 #include "tidemark/examples/checkout/views.hpp"
+#include "tidemark/http/cursor.hpp"
 #include "tidemark/http/event_stream.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -92,8 +93,28 @@ response page_json(const std::vector<tidemark::document>& found, std::size_t lim
     }
     const auto is_full = found.size() == limit && !found.empty();
     out += R"(],"next":)" +
-           (is_full ? tidemark::encode_json(found.back().key).value() : std::string{"null"}) + "}";
+           (is_full ? "\"" + http::to_cursor(found.back().key) + "\"" : std::string{"null"}) + "}";
     return http::json(200, std::move(out));
+}
+
+tidemark::document_query filter_of(const request& r) {
+    const auto customer = r.query.find("customer");
+    const auto status = r.query.find("status");
+    tidemark::document_query out;
+    if (customer && status) {
+        out.index = "customer_status";
+        out.value = customer_and_status(*customer, *status);
+    } else if (customer || status) {
+        out.index = customer ? "customer" : "status";
+        out.value = customer ? *customer : *status;
+    }
+    return out;
+}
+
+response bad_cursor(std::string_view given) {
+    return http::refuse(http::make_problem(
+        "bad_target", "query parameter cursor \"" + std::string{given} +
+                          "\" is none of this list; send the text of \"next\" as it came"));
 }
 
 awaitable<response> list_orders(tidemark::runtime& app, request r) {
@@ -102,16 +123,13 @@ awaitable<response> list_orders(tidemark::runtime& app, request r) {
     std::string view{orders::name};
     auto late = co_await wait_as_asked(app, r, std::move(view));
     if (late) co_return std::move(*late);
-    tidemark::document_query wanted;
+    auto wanted = filter_of(r);
     wanted.limit = *limit;
-    if (const auto customer = r.query.find("customer")) {
-        wanted.index = "customer";
-        wanted.value = *customer;
-    } else if (const auto status = r.query.find("status")) {
-        wanted.index = "status";
-        wanted.value = *status;
+    if (const auto cursor = r.query.find("cursor")) {
+        auto key = http::parse_cursor(*cursor);
+        if (!key) co_return bad_cursor(*cursor);
+        wanted.after_key = std::move(*key);
     }
-    if (const auto cursor = r.query.find("cursor")) wanted.after_key = *cursor;
     std::string name{orders::name};
     auto found = co_await app.events().query(std::move(name), std::move(wanted));
     if (!found) co_return http::refuse(http::to_problem(found.error()));
@@ -190,9 +208,17 @@ response event_feed(tidemark::runtime& app, const request& r) {
         [&app, after](http::event_stream& to) { return send_events(app, position{after}, to); });
 }
 
+/// Asked for the id that `Tidemark-Command` told, or for the `Idempotency-Key` itself.
 awaitable<response> command_state(tidemark::runtime& app, request r) {
-    std::string scope{key_scope};
-    auto found = co_await app.find_answer(std::move(scope), r.parameter("id"));
+    const auto given = r.parameter("id");
+    const auto by_key = command_of(given);
+    const auto id = tidemark::message_id::parse(given);
+    const std::string scope{key_scope};
+    auto found = co_await app.find_answer(scope, id.value_or(by_key).to_string());
+    if (found && !*found && id) {  // a key may look like an id
+        auto again = co_await app.find_answer(scope, by_key.to_string());
+        found = std::move(again);
+    }
     if (!found) co_return http::refuse(http::to_problem(found.error()));
     if (!*found) co_return http::json(200, R"({"state":"undecided"})");
     const auto& told = **found;

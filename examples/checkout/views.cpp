@@ -20,10 +20,12 @@ Row load(read_model& model, const std::string& key) {
 }
 
 void save(read_model& model, const order_row& row) {
-    model.put(
-        {row.id,
-         tidemark::encode_json(row).value(),
-         {{"customer", row.customer}, {"status", std::string{tidemark::to_string(row.status)}}}});
+    const std::string status{tidemark::to_string(row.status)};
+    model.put({row.id,
+               tidemark::encode_json(row).value(),
+               {{"customer", row.customer},
+                {"status", status},
+                {"customer_status", customer_and_status(row.customer, status)}}});
 }
 
 void save(read_model& model, const stock_row& row) {
@@ -47,6 +49,11 @@ void change_stock(read_model& model, const event_context& context, Change change
 }
 
 }  // namespace
+
+std::string customer_and_status(std::string_view customer, std::string_view status) {
+    // A line break stands in no query, so that no other pair gives the same.
+    return std::string{status} + "\n" + std::string{customer};
+}
 
 void orders::project(read_model& model, const order::placed& e, const event_context& context) {
     change_order(model, context, [&](order_row& row) {

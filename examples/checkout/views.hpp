@@ -3,6 +3,9 @@
 #include "tidemark/examples/checkout/inventory.hpp"
 #include "tidemark/examples/checkout/order.hpp"
 
+#include <string>
+#include <string_view>
+
 namespace shop {
 
 /// An order as the list of orders shows it.
@@ -18,9 +21,12 @@ struct order_row {
 };
 TIDEMARK_STRUCT(order_row, id, customer, status, total, reason, tracking, placed_at, version)
 
-/// Orders by customer and by status. Document key: the order's id.
+/// Value of the index by both.
+[[nodiscard]] std::string customer_and_status(std::string_view customer, std::string_view status);
+
+/// Orders by customer, by status and by both. Document key: the order's id.
 struct orders {
-    static constexpr std::string_view name = "orders.v1";
+    static constexpr std::string_view name = "orders.v2";
     using sources = tidemark::types<order>;
 
     static void project(tidemark::read_model&, const order::placed&,
