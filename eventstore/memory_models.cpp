@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <utility>
 
 namespace tidemark {
@@ -27,7 +28,7 @@ void memory_models::model::erase(std::string_view key) {
 /// Writes at once and remembers what was there; undone unless it is kept.
 class memory_models::transaction : public read_model {
   public:
-    explicit transaction(model& target) : target_{target} {}
+    transaction(model& target, std::map<std::string, model>& all) : target_{target}, all_{all} {}
 
     std::optional<document> get(std::string_view key) override {
         const auto found = target_.documents.find(key);
@@ -53,7 +54,21 @@ class memory_models::transaction : public read_model {
         }
         return found;
     }
+    read_model& beside(std::string_view name) override {
+        const auto known = besides_.find(name);
+        if (known != besides_.end()) return *known->second.writes;
+        const std::string key{name};
+        const auto is_fresh = !all_.contains(key);
+        auto& other = all_[key];
+        if (is_fresh) other.at = {.position = {}, .incarnation = target_.at.incarnation};
+        auto made = std::make_unique<transaction>(other, all_);
+        return *besides_.emplace(key, neighbour{std::move(made), is_fresh}).first->second.writes;
+    }
     void undo() {
+        for (auto& [name, one] : besides_) {
+            one.writes->undo();
+            if (one.is_fresh) all_.erase(name);
+        }
         for (auto it = before_.rbegin(); it != before_.rend(); ++it) {
             target_.erase(it->first);
             if (it->second) target_.put(std::move(*it->second));
@@ -63,8 +78,15 @@ class memory_models::transaction : public read_model {
   private:
     void remember(std::string_view key) { before_.emplace_back(key, get(key)); }
 
+    struct neighbour {
+        std::unique_ptr<transaction> writes;
+        bool is_fresh = false;
+    };
+
     model& target_;
+    std::map<std::string, model>& all_;
     std::vector<std::pair<std::string, std::optional<document>>> before_;
+    std::map<std::string, neighbour, std::less<>> besides_;
 };
 
 checkpoint memory_models::load_checkpoint(const std::string& name) const {
@@ -81,7 +103,8 @@ result<void> memory_models::update(const std::string& name, const checkpoint& fr
     }
     const auto is_fresh = !models_.contains(name);
     auto& target = models_[name];
-    transaction writes{target};
+    if (is_fresh) target.at = from;
+    transaction writes{target, models_};
     try {
         if (change) change(writes);
     } catch (const std::exception& thrown) {

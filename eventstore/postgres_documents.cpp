@@ -44,7 +44,7 @@ document read_document(const postgres_rows& row) {
 }
 
 template <class Work>
-auto postgres_documents::guarded(const Work& work) {
+decltype(auto) postgres_documents::guarded(const Work& work) {
     try {
         return work();
     } catch (const postgres_failure& failed) {
@@ -66,6 +66,69 @@ std::optional<document> postgres_documents::get(std::string_view key) {
         found.is_loaded = true;
     });
     return found.wanted;
+}
+
+void postgres_documents::prefetch(const std::vector<std::string>& keys) {
+    constexpr std::string_view select_sql =
+        "SELECT key, body, indexes FROM documents WHERE model = $1 AND key = ANY($2)";
+    // What does not fit is asked for one by one.
+    if (entries_.size() + keys.size() > remembered_max) return;
+    postgres_array wanted{postgres_type::text};
+    for (const auto& key : keys) {
+        auto& one = at(key);
+        if (one.is_loaded || one.is_changed) continue;
+        wanted.add(key);
+        one.is_loaded = true;
+    }
+    if (wanted.is_empty()) return;
+    guarded([&] {
+        auto rows = connection_.run(select_sql, {model_, wanted});
+        while (rows.next()) {
+            auto doc = read_document(rows);
+            auto& one = at(doc.key);
+            one.stored = std::move(doc);
+            one.wanted = one.stored;
+        }
+    });
+}
+
+read_model& postgres_documents::beside(std::string_view name) {
+    constexpr std::string_view make_sql =
+        "INSERT INTO models(name, position, incarnation, documents) VALUES($1, 0, $2, 0) "
+        "ON CONFLICT (name) DO NOTHING";
+    const auto known = besides_.find(name);
+    if (known != besides_.end()) return *known->second;
+    return guarded([&]() -> read_model& {
+        const std::string key{name};
+        std::int64_t row = 0;
+        for (const auto may_make : {true, false}) {
+            auto rows = connection_.run("SELECT id FROM models WHERE name = $1", {key});
+            if (rows.next()) row = rows.integer(0);
+            if (row != 0 || !may_make) break;
+            connection_.run(make_sql, {key, incarnation_});
+        }
+        auto made = std::make_unique<postgres_documents>(connection_, row, incarnation_);
+        return *besides_.emplace(key, std::move(made)).first->second;
+    });
+}
+
+void postgres_documents::finish() {
+    flush();
+    for (auto& [name, one] : besides_) {
+        one->finish();
+        if (one->added_ == 0) continue;
+        guarded([&] {
+            connection_.run("UPDATE models SET documents = documents + $2 WHERE id = $1",
+                            {one->model_, one->added_});
+        });
+    }
+}
+
+const std::optional<postgres_failure>& postgres_documents::failure() const {
+    for (const auto& [name, one] : besides_) {
+        if (one->failure()) return one->failure();
+    }
+    return failure_;
 }
 
 void postgres_documents::put(document doc) {

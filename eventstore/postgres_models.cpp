@@ -27,7 +27,7 @@ std::optional<error> run_change(const std::string& name, postgres_documents& mod
                                 const std::function<void(read_model&)>& change) {
     try {
         if (change) change(model);
-        model.flush();
+        model.finish();
         return std::nullopt;
     } catch (const std::exception& e) {
         return change_threw(name, e.what());
@@ -117,7 +117,7 @@ result<void> postgres_models::change_model(const stored_model& stored, const std
     constexpr std::string_view move_sql =
         "UPDATE models SET position = $2, incarnation = $3, documents = documents + $4 "
         "WHERE id = $1";
-    postgres_documents model{connection_, stored.row};
+    postgres_documents model{connection_, stored.row, incarnation_};
     auto thrown = run_change(name, model, change);
     if (model.failure()) throw postgres_failure{*model.failure()};
     if (thrown) return std::move(*thrown);

@@ -41,6 +41,13 @@ class read_model : public projection_rows {
     /// Documents with that index value, in key order.
     [[nodiscard]] virtual std::vector<document> find(std::string_view index, std::string_view value,
                                                      std::size_t limit) = 0;
+    /// These keys are asked for next. A hint: a database fetches them together. At most some
+    /// thousands.
+    virtual void prefetch(const std::vector<std::string>& /*keys*/) {}
+    /// Another collection, written in the same transaction; made if it is not there. Its checkpoint
+    /// is not looked at. Whoever writes it does so beside this one and never under its own name.
+    /// Lives as long as this one.
+    [[nodiscard]] virtual read_model& beside(std::string_view name) = 0;
 };
 
 /// How far a consumer has read, and of which log.

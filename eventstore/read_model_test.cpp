@@ -219,4 +219,37 @@ TEST_CASE("erase_model: collection and checkpoint are forgotten") {
     });
 }
 
+TEST_CASE("read model: a collection beside is written in the same transaction, or not at all") {
+    for_each_backend([](contract_store& c) {
+        const auto put_both = [&](const std::string& value, bool is_thrown) {
+            return update(c, 0, 0, [=](read_model& rows) {
+                rows.prefetch({"k", "none"});
+                auto& other = rows.beside("m.v1.other");
+                other.prefetch({"k", "none"});
+                const auto known = other.get("k");
+                CHECK(!other.get("none").has_value());
+                rows.put(doc("k", value, "ada"));
+                other.put(doc("k", (known ? known->body : "") + value, "bob"));
+                CHECK(&rows.beside("m.v1.other") == &other);
+                CHECK(other.find("owner", "bob", 10).size() == 1);
+                CHECK(rows.find("owner", "bob", 10).empty());
+                if (is_thrown) throw std::runtime_error{"no"};
+            });
+        };
+        auto& store = c.store();
+        CHECK(put_both("1", true).error().code() == errc::user_code_threw);
+        CHECK(run(store.list_models())->empty());
+        REQUIRE(put_both("1", false));
+        REQUIRE(put_both("2", false));
+        CHECK(put_both("3", true).has_error());
+        CHECK(run(store.find_document("m.v1", "k"))->value().body == "2");
+        CHECK(run(store.find_document("m.v1.other", "k"))->value().body == "12");
+        const auto all = run(store.list_models()).value();
+        REQUIRE(all.size() == 2);
+        CHECK(all[1].name == "m.v1.other");
+        CHECK(all[1].documents == 1);
+        CHECK(*run(store.load_checkpoint("m.v1.other")) == at(c, 0));
+    });
+}
+
 }  // namespace tidemark::testing

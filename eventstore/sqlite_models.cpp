@@ -4,6 +4,8 @@
 #include "tidemark/eventstore/stored_lists.hpp"
 
 #include <exception>
+#include <map>
+#include <memory>
 #include <utility>
 
 namespace tidemark {
@@ -22,7 +24,7 @@ document read_document(const sqlite_rows& row) {
 /// that swallows the exception cannot commit half a batch.
 class sqlite_models::writes : public read_model {
     template <class Work>
-    auto guarded(const Work& work) {
+    decltype(auto) guarded(const Work& work) {
         try {
             return work();
         } catch (const sqlite_failure& failed) {
@@ -66,8 +68,34 @@ class sqlite_models::writes : public read_model {
         });
     }
 
+    read_model& beside(std::string_view name) override {
+        const auto known = besides_.find(name);
+        if (known != besides_.end()) return *known->second;
+        return guarded([&]() -> read_model& {
+            const std::string key{name};
+            auto stored = statements_.find(key);
+            if (stored.row == 0) stored.row = statements_.insert(key);
+            auto made = std::make_unique<writes>(statements_, stored.row);
+            return *besides_.emplace(key, std::move(made)).first->second;
+        });
+    }
+    /// Counts what was added to the collections beside.
+    void finish() {
+        guarded([&] {
+            for (auto& [name, one] : besides_) {
+                one->finish();
+                statements_.count_.run({one->added_, one->row_});
+            }
+        });
+    }
+
     [[nodiscard]] std::int64_t added() const { return added_; }
-    [[nodiscard]] const std::optional<sqlite_failure>& failure() const { return failure_; }
+    [[nodiscard]] const std::optional<sqlite_failure>& failure() const {
+        for (const auto& [name, one] : besides_) {
+            if (one->failure()) return one->failure();
+        }
+        return failure_;
+    }
 
   private:
     void remove(std::string_view key) {
@@ -88,6 +116,7 @@ class sqlite_models::writes : public read_model {
     std::int64_t row_;
     std::int64_t added_ = 0;
     std::optional<sqlite_failure> failure_;
+    std::map<std::string, std::unique_ptr<writes>, std::less<>> besides_;
 };
 
 sqlite_models::sqlite_models(sqlite_connection& connection, message_id incarnation)
@@ -100,6 +129,7 @@ sqlite_models::sqlite_models(sqlite_connection& connection, message_id incarnati
       move_{connection,
             "UPDATE models SET position = ?, incarnation = ?, documents = documents + ? "
             "WHERE id = ?"},
+      count_{connection, "UPDATE models SET documents = documents + ? WHERE id = ?"},
       rename_{connection, "UPDATE models SET name = ? WHERE name = ?"},
       forget_{connection, "UPDATE models SET name = NULL WHERE name = ?"},
       select_forgotten_{connection, "SELECT id FROM models WHERE name IS NULL LIMIT 1"},
@@ -131,10 +161,7 @@ result<void> sqlite_models::update(const std::string& name, const checkpoint& fr
     auto stored = find(name);
     if (stored.at != from) return moved_checkpoint(name, stored.at, from);
     connection_.execute("SAVEPOINT projection");
-    if (stored.row == 0) {
-        auto rows = insert_model_.query({name, incarnation_});
-        while (rows.next()) stored.row = rows.integer(0);
-    }
+    if (stored.row == 0) stored.row = insert(name);
     writes model{*this, stored.row};
     auto thrown = run_change(name, model, change);
     if (model.failure()) throw sqlite_failure{*model.failure()};
@@ -149,6 +176,7 @@ std::optional<error> sqlite_models::run_change(const std::string& name, writes& 
                                                const std::function<void(read_model&)>& change) {
     try {
         if (change) change(model);
+        model.finish();
         return std::nullopt;
     } catch (const std::exception& e) {
         return change_threw(name, e.what());
@@ -181,6 +209,13 @@ bool sqlite_models::clear_step() {
                          delete_documents_.run({row, clear_step_documents});
     if (deleted == 0) delete_model_.run({row});
     return true;
+}
+
+std::int64_t sqlite_models::insert(const std::string& name) {
+    std::int64_t row = 0;
+    auto rows = insert_model_.query({name, incarnation_});
+    while (rows.next()) row = rows.integer(0);
+    return row;
 }
 
 sqlite_models::stored_model sqlite_models::find(const std::string& name) {

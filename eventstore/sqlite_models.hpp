@@ -33,6 +33,7 @@ class sqlite_models {
     };
 
     [[nodiscard]] stored_model find(const std::string& name);
+    [[nodiscard]] std::int64_t insert(const std::string& name);
     [[nodiscard]] std::optional<error> run_change(const std::string& name, writes& model,
                                                   const std::function<void(read_model&)>& change);
 
@@ -41,6 +42,7 @@ class sqlite_models {
     sqlite_statement select_model_;
     sqlite_statement insert_model_;
     sqlite_statement move_;
+    sqlite_statement count_;
     sqlite_statement rename_;
     sqlite_statement forget_;
     sqlite_statement select_forgotten_;
