@@ -123,6 +123,22 @@ void declare_readers(runtime_metrics& m, const declarer& d) {
         d.duration("bus_publish_duration", {"topic", "outcome"},
                    "Time from handing a batch to the bus to its delivery reports, once for "
                    "each outcome among them.");
+    m.bus_consumed = d.counter("bus_consumed", {"topic", "group", "outcome"},
+                               "Messages that a consumer has taken, by what became of them.");
+    m.bus_consumer_lag_messages =
+        d.gauge("bus_consumer_lag_messages", {"topic", "group"},
+                "Messages on the bus that the group's members here have not polled.");
+    m.bus_consumer_lag =
+        d.gauge("bus_consumer_lag", {"topic", "group"},
+                "Age of the oldest event of the last batch when it was stored.", unit::seconds);
+    m.bus_waiting_streams = d.gauge("bus_waiting_streams", {"topic", "group"},
+                                    "Streams that do not go on: an event of them failed, or "
+                                    "versions are missing.");
+    m.bus_dead_letters = d.counter("bus_dead_letters", {"topic", "group"},
+                                   "Messages that were copied to the dead-letter topic.");
+    m.bus_rebalances = d.counter("bus_rebalances", {"topic", "group"},
+                                 "Commits that came too late because the group was dealt out "
+                                 "again.");
     m.projection_lag_events = d.gauge("projection_lag_events", {"projection"},
                                       "Positions between the log's end and the checkpoint.");
     m.projection_paused = d.gauge("projection_paused", {"projection"},

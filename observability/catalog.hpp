@@ -57,6 +57,14 @@ struct runtime_metrics {
     // {outcome}: persisted, not_persisted, possibly_persisted, refused, fatal.
     metrics::histogram_family bus_publish_duration;  // {topic, outcome}
 
+    // Consumers of the bus. {outcome}: applied, duplicate, failed, refused.
+    metrics::counter_family bus_consumed;             // {topic, group, outcome}
+    metrics::gauge_family bus_consumer_lag_messages;  // {topic, group}
+    metrics::gauge_family bus_consumer_lag;           // {topic, group}, seconds
+    metrics::gauge_family bus_waiting_streams;        // {topic, group}
+    metrics::counter_family bus_dead_letters;         // {topic, group}
+    metrics::counter_family bus_rebalances;           // {topic, group}
+
     // Projections.
     metrics::gauge_family projection_lag_events;  // {projection}
     metrics::gauge_family projection_lag;         // {projection}, seconds

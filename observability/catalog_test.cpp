@@ -41,6 +41,12 @@ void touch_all(runtime_metrics& m) {
         [&] { m.horizon_lag_events.get().set(1); }, [&] { m.horizon_lag.get().set(.1); },
         [&] { m.relay_pending_events.get().set(1); }, [&] { m.relay_oldest_age.get().set(1); },
         [&] { m.bus_publish_duration.with({one, "done"}).observe(.1); },
+        [&] { m.bus_consumed.with({one, one, "applied"}).add(); },
+        [&] { m.bus_consumer_lag_messages.with({one, one}).set(1); },
+        [&] { m.bus_consumer_lag.with({one, one}).set(.1); },
+        [&] { m.bus_waiting_streams.with({one, one}).set(1); },
+        [&] { m.bus_dead_letters.with({one, one}).add(); },
+        [&] { m.bus_rebalances.with({one, one}).add(); },
         [&] { m.projection_lag_events.with({one}).set(1); },
         [&] { m.projection_lag.with({one}).set(1); },
         [&] { m.projection_errors.with({one}).add(); },
@@ -81,7 +87,7 @@ TEST_CASE("catalog: every declared family can be counted in") {
     for (const auto& what : registry.declarations()) {
         CHECK_MESSAGE(text.find("# TYPE " + what.name + " ") != std::string::npos, what.name);
     }
-    CHECK(registry.declarations().size() == 39 + 7);
+    CHECK(registry.declarations().size() == 45 + 7);
 }
 
 TEST_CASE("catalog: the process is measured") {
