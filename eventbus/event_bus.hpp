@@ -5,8 +5,10 @@
 #include "tidemark/eventstore/recorded_event.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +99,9 @@ class event_bus {
         virtual void close() = 0;
         /// Partitions it reads now; 0 until the group has dealt them out.
         [[nodiscard]] virtual std::size_t assigned() const = 0;
+        /// Messages on the bus behind what was polled, in the partitions it reads; nothing if the
+        /// bus does not know.
+        [[nodiscard]] virtual std::optional<std::uint64_t> lag() const { return std::nullopt; }
     };
     [[nodiscard]] virtual std::unique_ptr<consumer> subscribe(std::string topic,
                                                               std::string group) = 0;

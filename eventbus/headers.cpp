@@ -1,5 +1,7 @@
 #include "tidemark/eventbus/headers.hpp"
 
+#include "tidemark/core/time_text.hpp"
+
 #include <charconv>
 #include <utility>
 
@@ -66,6 +68,7 @@ bus_message addressed(bus_message message, const recorded_event& event, const me
     add(message, bus_header::causation, text_of(event.trace.causation));
     add(message, bus_header::traceparent, event.trace.traceparent);
     add(message, bus_header::content_type, "application/json");
+    add(message, bus_header::recorded_at, to_text(event.recorded_at));
     return message;
 }
 

@@ -28,6 +28,8 @@ inline constexpr std::string_view correlation = "tidemark-correlation";
 inline constexpr std::string_view causation = "tidemark-causation";
 inline constexpr std::string_view traceparent = "traceparent";
 inline constexpr std::string_view content_type = "content-type";
+/// When the store accepted the event, ISO 8601 in UTC.
+inline constexpr std::string_view recorded_at = "tidemark-recorded-at";
 }  // namespace bus_header
 
 /// Value of the first header of that name.

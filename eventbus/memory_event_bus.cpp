@@ -195,6 +195,17 @@ class memory_event_bus::member final : public consumer {
         return seat_.reading.size();
     }
 
+    std::optional<std::uint64_t> lag() const override {
+        const std::scoped_lock lock{bus_->mutex};
+        const auto found = bus_->topics.find(topic_);
+        if (found == bus_->topics.end()) return std::nullopt;
+        std::uint64_t behind = 0;
+        for (const auto& [index, offset] : seat_.reading) {
+            behind += found->second.partitions[index].end() - offset;
+        }
+        return behind;
+    }
+
   private:
     /// Enters the group once the topic exists.
     void join() {

@@ -325,6 +325,7 @@ class failing_storage final : public memory_storage {
         std::vector<document> find(std::string_view, std::string_view, std::size_t) override {
             lose();
         }
+        read_model& beside(std::string_view) override { lose(); }
     };
 };
 

@@ -82,6 +82,10 @@ class simulated_bus::member final : public consumer {
     std::size_t assigned() const override {
         return !is_closed_ && group_.members.front() == this ? 1 : 0;
     }
+    std::optional<std::uint64_t> lag() const override {
+        if (assigned() == 0) return 0;
+        return topic_.messages.size() - reading_;
+    }
     void wake() { wake_.notify(); }
 
   private:
