@@ -98,11 +98,24 @@ void runtime::relay(relay_options options) {
         std::make_unique<tidemark::relay>(execution_, events_, events_, bus_, std::move(options)));
 }
 
+void runtime::add_consumer(consumer_options options) {
+    if (consumer(options.name) != nullptr) {
+        throw std::logic_error{"two consumers are called \"" + options.name + "\""};
+    }
+    for (const auto& one : projections_) {
+        if (one->name() != options.name) continue;
+        throw std::logic_error{"\"" + options.name + "\" is a projection and a consumer"};
+    }
+    consumers_.push_back(
+        std::make_unique<bus_consumer>(execution_, events_, bus_, std::move(options), metrics_));
+}
+
 void runtime::start() {
     is_started_ = true;
     for (auto& runner : runners_) runner->start();
     for (auto& projection : projections_) projection->start();
     for (auto& relay : relays_) relay->start();
+    for (auto& consumer : consumers_) consumer->start();
     if (options_.answer_retention > duration{0}) pruner_.start();
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "tidemark/async/executor.hpp"
+#include "tidemark/eventbus/bus_consumer.hpp"
 #include "tidemark/eventbus/relay.hpp"
 #include "tidemark/eventstore/storage.hpp"
 #include "tidemark/observability/catalog.hpp"
 #include "tidemark/runtime/answer_pruner.hpp"
 #include "tidemark/runtime/command_router.hpp"
+#include "tidemark/runtime/consumed_by.hpp"
 #include "tidemark/runtime/effect_runner.hpp"
 #include "tidemark/runtime/projection_runner.hpp"
 #include "tidemark/runtime/projection_type_of.hpp"
@@ -60,7 +62,18 @@ class runtime final : public command_router {
     /// Publishes every event of the log (by default all but the machinery's own) to a topic.
     void relay(relay_options options);
 
+    /// Takes the events of a topic in by `P`, as if it were a projection of the other service's
+    /// log: each event once, in the order of its stream, rows and place in one transaction. Events
+    /// that none of the sources has are passed over. Give `options` a topic.
+    template <projection P>
+    void consume(consumer_options options) {
+        options.name = P::name;
+        options.apply = consumed_by(std::make_shared<projection_type_of<P>>());
+        add_consumer(std::move(options));
+    }
+
     // The type-erased halves of the above.
+    void add_consumer(consumer_options options);
     void add_store(std::unique_ptr<stream_type> type, store_options options);
     void add_projection(std::unique_ptr<projection_type> type, projection_options options);
     void add_performer(std::string request, erased_performer performer);
@@ -125,6 +138,10 @@ class runtime final : public command_router {
     [[nodiscard]] awaitable<result<void>> set_paused(std::string projection, bool is_paused,
                                                      audit_entry who);
     [[nodiscard]] std::vector<relay_status> relays() const;
+    [[nodiscard]] std::vector<consumer_status> consumers() const;
+    /// A consumer by its name, for orders to it; null if there is none. Lives as long as the
+    /// runtime.
+    [[nodiscard]] bus_consumer* consumer(std::string_view name) const;
     struct live_streams {
         std::size_t count = 0;
         std::size_t bytes = 0;
@@ -167,6 +184,7 @@ class runtime final : public command_router {
     std::vector<std::unique_ptr<effect_runner>> runners_;
     std::vector<std::unique_ptr<projection_runner>> projections_;
     std::vector<std::unique_ptr<tidemark::relay>> relays_;
+    std::vector<std::unique_ptr<bus_consumer>> consumers_;
     answer_pruner pruner_;
     std::atomic<bool> is_draining_{false};
     bool is_started_ = false;

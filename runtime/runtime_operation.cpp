@@ -77,6 +77,19 @@ std::vector<relay_status> runtime::relays() const {
     return out;
 }
 
+std::vector<consumer_status> runtime::consumers() const {
+    std::vector<consumer_status> out;
+    for (const auto& one : consumers_) out.push_back(one->status());
+    return out;
+}
+
+bus_consumer* runtime::consumer(std::string_view name) const {
+    for (const auto& one : consumers_) {
+        if (one->options().name == name) return one.get();
+    }
+    return nullptr;
+}
+
 awaitable<void> runtime::on_shard(std::size_t index, std::function<void()> work) {
     // A coroutine of the shard's own: `co_await post(shard)` would come back here before it goes
     // on.
@@ -158,6 +171,7 @@ awaitable<runtime::drained> runtime::drain() {
     out.is_complete = out.unfinished == 0;
     if (out.is_complete) co_await close_shards();
     co_await pruner_.stop();
+    for (auto& consumer : consumers_) co_await consumer->stop();
     for (auto& relay : relays_) co_await relay->stop();
     for (auto& projection : projections_) co_await projection->stop();
     out.took = execution_.clock().steady() - began;

@@ -1,0 +1,23 @@
+#include "tidemark/runtime/consumed_by.hpp"
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace tidemark {
+
+consumer_effect consumed_by(std::shared_ptr<const projection_type> type) {
+    if (type->rows_kind() != "documents") {
+        throw std::logic_error{"consumer \"" + std::string{type->name()} + "\" writes " +
+                               std::string{type->rows_kind()} +
+                               ", but effects of the bus are documents; write a read_model"};
+    }
+    return [type = std::move(type)](read_model& rows, const recorded_event& event) -> result<void> {
+        if (!hears(*type, event)) return {};
+        auto done = type->project(rows, event);
+        if (!done && done.error().code() == errc::unknown_message) return {};
+        return done;
+    };
+}
+
+}  // namespace tidemark
