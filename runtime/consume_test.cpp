@@ -31,7 +31,7 @@ struct sums {
 };
 
 /// Two services on one bus: one that counts and publishes, one that consumes.
-struct two_services {
+struct neighbours {
     tidemark::io io{{.shards = 2}};
     memory_storage counting{io.clock()};
     memory_storage summing{io.clock()};
@@ -40,8 +40,8 @@ struct two_services {
     tidemark::runtime target{io, summing, bus};
     tidemark::store<counter> counters{source.store<counter>()};
 
-    two_services() { source.relay({.topic = "counters"}); }
-    ~two_services() {
+    neighbours() { source.relay({.topic = "counters"}); }
+    ~neighbours() {
         CHECK(run(io, source.drain()).is_complete);
         CHECK(run(io, target.drain()).is_complete);
     }
@@ -66,7 +66,7 @@ struct two_services {
 }  // namespace
 
 TEST_CASE("consume: the events of another service fold into documents of this one") {
-    two_services s;
+    neighbours s;
     s.target.consume<sums>({.topic = "counters"});
     s.source.start();
     s.target.start();
@@ -83,7 +83,7 @@ TEST_CASE("consume: the events of another service fold into documents of this on
 }
 
 TEST_CASE("consume: events of names and categories that it does not know are passed over") {
-    two_services s;
+    neighbours s;
     s.target.consume<sums>({.topic = "counters"});
     s.source.start();
     s.target.start();
@@ -103,7 +103,7 @@ TEST_CASE("consume: events of names and categories that it does not know are pas
 }
 
 TEST_CASE("consume: two readers of one name are refused when they are registered") {
-    two_services s;
+    neighbours s;
     s.target.consume<sums>({.topic = "counters"});
     CHECK_THROWS_AS(s.target.consume<sums>({.topic = "others"}), std::logic_error);
     s.source.project<sums>();
