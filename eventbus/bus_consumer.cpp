@@ -79,11 +79,6 @@ awaitable<void> bus_consumer::stop() {
     co_await inside_.close();
 }
 
-void bus_consumer::resume() {
-    may_resume_.store(true);
-    wake_.notify();
-}
-
 consumer_status bus_consumer::status() const {
     const std::scoped_lock lock{mutex_};
     return status_;
@@ -156,6 +151,7 @@ awaitable<consumer_action::any> bus_consumer::poll() {
         const std::scoped_lock lock{mutex_};
         status_.lag_messages = member_->lag();
         if (size == 0) status_.lag_seconds = 0;
+        status_.failures_in_row = 0;
         series_.lag_messages.set(static_cast<double>(status_.lag_messages.value_or(0)));
         series_.lag_seconds.set(status_.lag_seconds);
     }

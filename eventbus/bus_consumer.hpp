@@ -6,6 +6,7 @@
 #include "tidemark/eventbus/consumer_fsm.hpp"
 #include "tidemark/eventbus/consumer_ledger.hpp"
 #include "tidemark/eventbus/event_bus.hpp"
+#include "tidemark/eventstore/effect_log.hpp"
 #include "tidemark/eventstore/event_store.hpp"
 #include "tidemark/eventstore/read_model.hpp"
 #include "tidemark/observability/catalog.hpp"
@@ -101,6 +102,14 @@ struct waiting_stream {
     stream_place stands;
 };
 
+/// How an operator orders something.
+struct release_order {
+    /// Who, and why: kept in the transaction of what is done.
+    audit_entry who;
+    /// Only say what would happen: at most a batch is tried, and nothing changed.
+    bool is_dry = false;
+};
+
 /// What an operator's order did, or would do.
 struct release_report {
     std::uint64_t applied = 0;
@@ -137,14 +146,17 @@ class bus_consumer {
     // For operators; from any executor, and in any process that shares the storage.
     /// Streams that wait, in the order of their places.
     [[nodiscard]] awaitable<result<std::vector<waiting_stream>>> waiting(std::size_t limit);
+    /// Where this stream waits: in each log that has one of its name.
+    [[nodiscard]] awaitable<result<std::vector<waiting_stream>>> waiting_of(stream_id stream);
     /// Tries again what is kept of a stream, in order, beginning with what failed; `not_found` if
-    /// it does not wait. `is_dry`: says what would happen and changes nothing; at most a batch is
-    /// tried.
-    [[nodiscard]] awaitable<result<release_report>> resume(std::string place, bool is_dry = false);
+    /// it does not wait.
+    [[nodiscard]] awaitable<result<release_report>> resume(std::string place, release_order how);
     /// Gives up the event that failed, or the versions that are missing, and goes on behind.
-    [[nodiscard]] awaitable<result<release_report>> skip(std::string place, bool is_dry = false);
-    /// Ends `parked` of the whole consumer.
-    void resume();
+    [[nodiscard]] awaitable<result<release_report>> skip(std::string place, release_order how);
+    /// Ends `parked` of the whole consumer, in this process.
+    [[nodiscard]] awaitable<result<void>> resume_all(audit_entry who);
+    /// What operators have ordered, newest first.
+    [[nodiscard]] awaitable<result<std::vector<consumer_audit>>> history(std::size_t limit);
 
   private:
     using ledger_work = std::function<void(consumer_ledger&)>;
@@ -174,8 +186,7 @@ class bus_consumer {
     [[nodiscard]] awaitable<result<intake>> change(ledger_work work);
     /// One transaction from anywhere. `is_dry`: undone after `work`.
     [[nodiscard]] awaitable<result<intake>> change_at(checkpoint at, ledger_work work, bool is_dry);
-    [[nodiscard]] awaitable<result<release_report>> order(std::string place, bool is_skip,
-                                                          bool is_dry);
+    [[nodiscard]] awaitable<result<release_report>> order(consumer_audit entry, bool is_dry);
     [[nodiscard]] awaitable<result<std::vector<document>>> streams_in(std::string index,
                                                                       std::string value,
                                                                       std::size_t limit);

@@ -1,14 +1,11 @@
-// What a consumer does beside its main path: retries, dead letters, operators' orders.
+// What a consumer does beside its main path: retries and dead letters.
 #include "tidemark/eventbus/bus_consumer.hpp"
-#include "tidemark/observability/log.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace tidemark {
 namespace {
-
-const log::source consumer_log{"consumer"};
 
 /// Streams looked at, and letters handed over, in one round of tending.
 constexpr std::size_t streams_max = 32;
@@ -184,65 +181,6 @@ awaitable<result<std::vector<delivery_report>>> bus_consumer::publish_letters(
         }
     }
     co_return reports;
-}
-
-awaitable<result<std::vector<waiting_stream>>> bus_consumer::waiting(std::size_t limit) {
-    std::vector<waiting_stream> out;
-    for (const auto* state : {"gap", "retrying", "parked"}) {
-        auto found = co_await streams_in("state", state, limit);
-        if (!found) co_return found.error();
-        for (const auto& each : *found) {
-            out.push_back({each.key, consumer_records::stream_of(each.key),
-                           consumer_records::read_place(each)});
-        }
-    }
-    std::ranges::sort(out, {}, &waiting_stream::place);
-    if (out.size() > limit) out.resize(limit);
-    co_return out;
-}
-
-awaitable<result<release_report>> bus_consumer::resume(std::string place, bool is_dry) {
-    return order(std::move(place), false, is_dry);
-}
-
-awaitable<result<release_report>> bus_consumer::skip(std::string place, bool is_dry) {
-    return order(std::move(place), true, is_dry);
-}
-
-awaitable<result<release_report>> bus_consumer::order(std::string place, bool is_skip,
-                                                      bool is_dry) {
-    release_report out;
-    auto is_waiting = false;
-    ledger_work work = [&, this](consumer_ledger& ledger) {
-        is_waiting = ledger.at(place).state != stream_state::flowing;
-        if (is_skip) {
-            ledger.skip(place);
-        } else {
-            ledger.release(place, options_.batch_max, true);
-        }
-        out.stands = ledger.at(place);
-    };
-    auto at = co_await effects_.load_checkpoint(options_.name);
-    if (!at) co_return at.error();
-    auto done = co_await change_at(*at, std::move(work), is_dry);
-    if (!done) co_return done.error();
-    if (!is_waiting) {
-        co_return error{errc::not_found, "consumer \"" + options_.name +
-                                             "\" has no stream that waits at \"" + place + "\""};
-    }
-    out.applied = done->applied;
-    if (is_dry) co_return out;
-    series_.applied.add(done->applied);
-    {
-        const std::scoped_lock lock{mutex_};
-        status_.applied += done->applied;
-    }
-    consumer_log.info(is_skip ? "stream skipped" : "stream resumed", {"consumer", options_.name},
-                      {"place", place}, {"applied", out.applied},
-                      {"state", tidemark_enum_text(out.stands.state)});
-    must_tend_.store(true);
-    wake_.notify();
-    co_return out;
 }
 
 }  // namespace tidemark

@@ -27,6 +27,9 @@ tidemark::io& threads() {
     return made;
 }
 
+const release_order dry{.who = {}, .is_dry = true};
+const release_order by_ada{.who = {"ada", "mended"}, .is_dry = false};
+
 /// Of a log that cannot be asked.
 const auto elsewhere = message_id::derive({"elsewhere"});
 
@@ -235,17 +238,47 @@ TEST_CASE("bus consumer: a poison event parks its stream with all that follows, 
         CHECK(find_header(letters[2], bus_header::version) == "4");
 
         *f.is_mended = true;
-        const auto tried = run(threads(), f.consumer->resume(parked.place, true)).value();
+        const auto tried = run(threads(), f.consumer->resume(parked.place, dry)).value();
         CHECK(tried.applied == 3);
         CHECK(tried.stands.state == stream_state::flowing);
         CHECK(f.effects("a") == "1");
-        const auto resumed = run(threads(), f.consumer->resume(parked.place)).value();
+        const auto resumed = run(threads(), f.consumer->resume(parked.place, by_ada)).value();
         CHECK(resumed.applied == 3);
         CHECK(f.effects("a") == "1234");
-        const auto again = run(threads(), f.consumer->resume(parked.place));
+        const auto again = run(threads(), f.consumer->resume(parked.place, by_ada));
         CHECK(again.error().code() == errc::not_found);
         f.publish({event_of("a", 5)});
         f.wait_for_effects("a", "12345");
+    });
+}
+
+TEST_CASE("bus consumer: who resumed and skipped is kept with what it did, newest first") {
+    on_each_store([](fixture& f) {
+        f.start();
+        f.publish({event_of("a", 1), event_of("a", 2, "fail"), event_of("a", 3)});
+        const auto parked = f.wait_until_waiting(stream_state::parked);
+        const auto found = run(threads(), f.consumer->waiting_of({"order", "a"})).value();
+        REQUIRE(found.size() == 1);
+        CHECK(found[0].place == parked.place);
+        CHECK(run(threads(), f.consumer->waiting_of({"order", "b"})).value().empty());
+
+        REQUIRE(run(threads(), f.consumer->resume(parked.place, dry)).has_value());
+        CHECK(run(threads(), f.consumer->history(10)).value().empty());
+        REQUIRE(run(threads(), f.consumer->resume_all({"bob", "a look"})).has_value());
+        REQUIRE(run(threads(), f.consumer->skip(parked.place, by_ada)).has_value());
+        const auto kept = run(threads(), f.consumer->history(10)).value();
+        REQUIRE(kept.size() == 2);
+        CHECK(kept[0].action == "skip");
+        CHECK(kept[0].consumer == "board.v1");
+        CHECK(kept[0].place == parked.place);
+        CHECK(kept[0].actor == "ada");
+        CHECK(kept[0].reason == "mended");
+        CHECK(kept[0].version == 1);
+        CHECK(kept[0].applied == 1);
+        CHECK(kept[1].action == "resume");
+        CHECK(kept[1].place.empty());
+        CHECK(kept[1].actor == "bob");
+        CHECK(run(threads(), f.consumer->history(1)).value().size() == 1);
     });
 }
 
@@ -270,9 +303,9 @@ TEST_CASE("bus consumer: what is parked outlives the process, and can be skipped
         f.stop();
         f.start();
         CHECK(f.wait_until_waiting(stream_state::parked).stands.since == parked.stands.since);
-        CHECK(run(threads(), f.consumer->skip(parked.place, true)).value().applied == 1);
+        CHECK(run(threads(), f.consumer->skip(parked.place, dry)).value().applied == 1);
         CHECK(f.effects("a").empty());
-        CHECK(run(threads(), f.consumer->skip(parked.place)).value().applied == 1);
+        CHECK(run(threads(), f.consumer->skip(parked.place, by_ada)).value().applied == 1);
         CHECK(f.effects("a") == "2");
     });
 }
@@ -312,7 +345,7 @@ TEST_CASE("bus consumer: at kept_max it stands still and goes on when there is r
         f.wait([&] { return f.consumer->status().reason.find("kept_max") != std::string::npos; });
         *f.is_mended = true;
         // By batches of one: the rest follows by itself.
-        CHECK(run(threads(), f.consumer->resume(parked.place)).value().applied == 1);
+        CHECK(run(threads(), f.consumer->resume(parked.place, by_ada)).value().applied == 1);
         f.wait_for_effects("a", "1234");
     });
 }

@@ -356,6 +356,10 @@ void consumer_ledger::letter_refused(const std::string& key) {
     parked_.put(std::move(*kept));
 }
 
+void consumer_ledger::note(document audited) {
+    rows_.beside(consumer_records::audit_of(rules_.name)).put(std::move(audited));
+}
+
 intake consumer_ledger::close() {
     for (const auto& [key, place] : places_) {
         if (!place.has_changed) continue;

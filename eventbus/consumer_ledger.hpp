@@ -113,6 +113,10 @@ class consumer_ledger {
     /// Forgets these messages without a stream; or only says that the bus does not take them.
     void letters_done(const std::vector<std::string>& keys);
     void letter_refused(const std::string& key);
+    /// Keeps an order beside what it does.
+    void note(document audited);
+    /// Events that have taken effect so far.
+    [[nodiscard]] std::uint64_t applied() const { return done_.applied; }
     /// Writes what has changed. Last.
     [[nodiscard]] intake close();
 

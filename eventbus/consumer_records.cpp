@@ -2,6 +2,7 @@
 
 #include "tidemark/codec/json_codec.hpp"
 #include "tidemark/codec/json_text.hpp"
+#include "tidemark/core/time_text.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -53,6 +54,8 @@ std::string encoded(const T& value) {
 std::string streams_of(std::string_view consumer) { return std::string{consumer} + ".streams"; }
 
 std::string parked_of(std::string_view consumer) { return std::string{consumer} + ".parked"; }
+
+std::string audit_of(std::string_view consumer) { return std::string{consumer} + ".audit"; }
 
 std::string place_key(const message_id& log, const stream_id& stream) {
     return log.to_string() + "/" + stream.text();
@@ -132,6 +135,19 @@ kept_content read_kept(const document& from) {
     out.note.attempts = kept->attempts;
     out.note.at = kept->at;
     return out;
+}
+
+document as_document(const consumer_audit& entry, const message_id& id) {
+    document out;
+    out.key = to_text(entry.at) + "/" + id.to_string();
+    out.body = encoded(entry);
+    return out;
+}
+
+consumer_audit read_audit(const document& from) {
+    auto entry = decode<consumer_audit>(from.body);
+    if (!entry) damaged(from, entry.error().message());
+    return std::move(*entry);
 }
 
 }  // namespace tidemark::consumer_records

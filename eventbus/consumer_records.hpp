@@ -68,11 +68,30 @@ struct kept_message {
 };
 TIDEMARK_STRUCT(kept_message, topic, key, payload, headers, code, reason, attempts, at)
 
+/// What an operator ordered, kept for ever in "<consumer>.audit", in the transaction of what it
+/// did.
+struct consumer_audit {
+    /// "resume" or "skip".
+    std::string action;
+    std::string consumer;
+    /// Log and stream; empty: the consumer as a whole.
+    std::string place;
+    std::string actor;
+    std::string reason;
+    /// Where the stream stood before, and the events that took effect by the order.
+    std::uint64_t version = 0;
+    std::uint64_t applied = 0;
+    instant at{};
+    friend bool operator==(const consumer_audit&, const consumer_audit&) = default;
+};
+TIDEMARK_STRUCT(consumer_audit, action, consumer, place, actor, reason, version, applied, at)
+
 /// Names and forms of what a consumer stores beside the documents of its user.
 namespace consumer_records {
 
 [[nodiscard]] std::string streams_of(std::string_view consumer);
 [[nodiscard]] std::string parked_of(std::string_view consumer);
+[[nodiscard]] std::string audit_of(std::string_view consumer);
 
 /// Index of `streams_of`: "state" → "gap", "retrying", "parked"; "stream" → the stream's text for
 /// those; "letters" → "due" for those whose messages go to the dead-letter topic.
@@ -100,6 +119,11 @@ struct kept_content {
 };
 /// Throws like `read_place`.
 [[nodiscard]] kept_content read_kept(const document& from);
+
+/// Sorts by time; `id` tells two of one moment apart.
+[[nodiscard]] document as_document(const consumer_audit& entry, const message_id& id);
+/// Throws like `read_place`.
+[[nodiscard]] consumer_audit read_audit(const document& from);
 
 }  // namespace consumer_records
 }  // namespace tidemark
