@@ -1,0 +1,80 @@
+#include "tidemark/cli/app.hpp"
+#include "tidemark/codec/json_codec.hpp"
+#include "tidemark/examples/checkout/api_parts.hpp"
+#include "tidemark/examples/checkout/dispatch.hpp"
+
+#include <string>
+#include <utility>
+
+namespace dispatch {
+namespace {
+
+namespace http = tidemark::http;
+using http::request;
+using http::response;
+using tidemark::awaitable;
+
+constexpr std::size_t page_max = 500;
+
+// [consume]
+void wire(tidemark::runtime& app, const tidemark::settings&) {
+    app.consume<parcels>({.topic = "shop.events"});
+}
+// [/consume]
+
+/// `?state=packing`, `?limit=`, `?cursor=`: the order to go on behind.
+awaitable<response> list_parcels(tidemark::runtime& app, request r) {
+    const auto limit = shop::number_of(r, "limit", 100, page_max);
+    if (!limit || *limit == 0) {
+        co_return http::refuse(
+            http::make_problem("bad_target", "query parameter limit is a number from 1 to 500"));
+    }
+    tidemark::document_query wanted;
+    wanted.limit = *limit;
+    if (const auto state = r.query.find("state")) {
+        wanted.index = "state";
+        wanted.value = *state;
+    }
+    if (const auto cursor = r.query.find("cursor")) wanted.after_key = *cursor;
+    std::string name{parcels::name};
+    auto found = co_await app.events().query(std::move(name), std::move(wanted));
+    if (!found) co_return http::refuse(http::to_problem(found.error()));
+    std::string items;
+    for (const auto& one : *found) items += (items.empty() ? "" : ",") + one.body;
+    const auto is_full = found->size() == *limit;
+    const auto next =
+        is_full ? tidemark::encode_json(found->back().key).value() : std::string{"null"};
+    co_return http::json(200, R"({"items":[)" + items + R"(],"next":)" + next + "}");
+}
+
+awaitable<response> get_one(tidemark::runtime& app, std::string_view from, std::string key) {
+    std::string name{from};
+    auto found = co_await app.events().find_document(std::move(name), key);
+    if (!found) co_return http::refuse(http::to_problem(found.error()));
+    if (!*found) {
+        co_return http::refuse(
+            http::make_problem("not_found", "nothing was heard of \"" + key + "\" yet"));
+    }
+    co_return http::json(200, (*found)->body);
+}
+
+void add_routes(http::router& routes, tidemark::runtime& app, const tidemark::settings&) {
+    routes.get("/api/v1/parcels", [&app](request r) { return list_parcels(app, std::move(r)); });
+    routes.get("/api/v1/parcels/{order}",
+               [&app](request r) { return get_one(app, parcels::name, r.parameter("order")); });
+    routes.get("/api/v1/shelves/{sku}",
+               [&app](request r) { return get_one(app, parcels::shelves, r.parameter("sku")); });
+}
+
+}  // namespace
+}  // namespace dispatch
+
+int main(int argc, char* argv[]) {
+    tidemark::cli::app packing;
+    packing.name = "dispatch";
+    packing.summary = "packs what the shop sells: a second service, fed by the shop's events";
+    packing.wire = dispatch::wire;
+    packing.add_routes = dispatch::add_routes;
+    packing.example = "curl -s '{url}/api/v1/parcels?state=packing'";
+    return tidemark::cli::main(packing, argc, argv);
+}
