@@ -135,7 +135,7 @@ std::string to_json(const audit_record& record) {
         .end();
 }
 
-/// What was done to dead letters and to projections, newest first.
+/// What was done to dead letters, projections and consumers, newest first.
 awaitable<http::response> list_audit(admin_ref from, http::request r) {
     const auto limit = query_limit(r);
     if (!limit) co_return failed(limit.error());
@@ -144,17 +144,19 @@ awaitable<http::response> list_audit(admin_ref from, http::request r) {
     projection_controls controls{from->events(), from->app().world().clock()};
     auto said = co_await controls.history(*limit);
     if (!said) co_return failed(said.error());
-    std::vector<audit_record> of_projections;
+    auto beside = co_await consumers_audit(from, *limit);
+    if (!beside) co_return failed(beside.error());
     for (auto& entry : *said) {
         audit_record record;
         record.who = std::move(entry.who);
         record.action = std::move(entry.action);
         record.message_name = std::move(entry.projection);
         record.at = entry.at;
-        of_projections.push_back(std::move(record));
+        beside->push_back(std::move(record));
     }
     std::vector<audit_record> all;
-    std::ranges::merge(*trail, of_projections, std::back_inserter(all), std::ranges::greater{},
+    std::ranges::sort(*beside, std::ranges::greater{}, &audit_record::at);
+    std::ranges::merge(*trail, *beside, std::back_inserter(all), std::ranges::greater{},
                        &audit_record::at, &audit_record::at);
     if (all.size() > *limit) all.resize(*limit);
     array_writer items;

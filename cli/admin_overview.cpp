@@ -145,6 +145,16 @@ std::string attention_json(const admin_state& from, const overview& seen) {
         out.add("critical", "the relay to " + r.topic + " is parked", r.reason,
                 "mend the cause and restart; nothing is lost", "#/overview");
     }
+    for (const auto& c : from.app().consumers()) {
+        if (c.phase == consumer_fsm::phase::parked) {
+            out.add("critical", "the consumer " + c.name + " is parked", c.reason,
+                    from.source.program + " consumer resume " + c.name, "#/overview");
+        } else if (c.waiting_streams != 0) {
+            out.add("warning",
+                    std::to_string(c.waiting_streams) + " streams wait at consumer " + c.name,
+                    c.reason, from.source.program + " consumer show " + c.name, "#/overview");
+        }
+    }
     if (const auto bus = from.app().bus().status(); !bus.connected) {
         out.add("warning", "the bus is not connected", bus.reason,
                 "events wait in the log and leave when it is back", "#/overview");

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tidemark::cli {
 
@@ -93,12 +94,17 @@ struct saga_page {
 };
 [[nodiscard]] awaitable<result<saga_page>> ask_sagas(admin_ref from);
 
+/// What operators ordered of the consumers, at most `limit` each.
+[[nodiscard]] awaitable<result<std::vector<audit_record>>> consumers_audit(admin_ref from,
+                                                                           std::size_t limit);
+
 // One file a noun.
 void add_overview_route(http::router& routes, const admin_ref& from);
 void add_stream_routes(http::router& routes, const admin_ref& from);
 void add_live_route(http::router& routes, const admin_ref& from);
 void add_dead_letter_routes(http::router& routes, const admin_ref& from);
 void add_projection_routes(http::router& routes, const admin_ref& from);
+void add_consumer_routes(http::router& routes, const admin_ref& from);
 void add_saga_routes(http::router& routes, const admin_ref& from);
 void add_saga_resume_route(http::router& routes, const admin_ref& from);
 void add_snapshot_routes(http::router& routes, const admin_ref& from);

@@ -124,11 +124,14 @@ struct kept_projection {
 
 /// The models of the event store that are projections, and what each has parked.
 std::vector<kept_projection> projections_among(
-    const std::vector<read_model_store::model_summary>& models) {
+    const admin_state& from, const std::vector<read_model_store::model_summary>& models) {
     std::vector<kept_projection> out;
     for (const auto& model : models) {
         const std::string_view name{model.name};
         if (name == projection_controls::collection || name.ends_with(parked_suffix)) continue;
+        // A consumer of the bus moves no checkpoint, nor does who writes beside another one.
+        const auto is_beside = model.position == position{} && model.documents != 0;
+        if (is_beside || from.app().consumer(name) != nullptr) continue;
         kept_projection one{model.name, model.position, model.documents, 0};
         for (const auto& other : models) {
             if (other.name == model.name + parked_suffix) one.parked = other.documents;
@@ -153,7 +156,7 @@ awaitable<result<std::string>> kept_projections_json(admin_ref from) {
     if (!status) co_return status.error();
     auto models = co_await from->events().list_models();
     if (!models) co_return models.error();
-    auto kept = projections_among(*models);
+    auto kept = projections_among(*from, *models);
     co_await add_projections_elsewhere(from, kept);
     projection_controls controls{from->events(), from->app().world().clock()};
     array_writer items;

@@ -164,6 +164,7 @@ void add_admin_routes(http::router& routes, const admin_source& from) {
     add_live_route(routes, shared);
     add_dead_letter_routes(routes, shared);
     add_projection_routes(routes, shared);
+    add_consumer_routes(routes, shared);
     add_saga_routes(routes, shared);
     add_saga_resume_route(routes, shared);
     add_snapshot_routes(routes, shared);

@@ -54,7 +54,7 @@ boost::json::value connection::take(reply answered, const std::string& target) c
                        "see --help of the verb, and the log of the process"};
     if (answered.status == 404) {
         said.code = "CLI-004";
-        said.fix = "list what is there: stream ls, saga ls, dlq ls, projection ls";
+        said.fix = "list what is there: stream ls, saga ls, dlq ls, projection ls, consumer ls";
     } else if (answered.status == 409) {
         said.code = "CLI-005";
         said.fix = "look again and retry";

@@ -83,6 +83,12 @@ awaitable<result<void>> ask_bus(const runtime& app, const event_bus& bus) {
             co_return error{errc::unavailable, "relay of \"" + relay.topic + "\": " + relay.reason};
         }
     }
+    for (const auto& consumer : app.consumers()) {
+        if (consumer.failures_in_row != 0 || consumer.phase == consumer_fsm::phase::parked) {
+            co_return error{errc::unavailable,
+                            "consumer \"" + consumer.name + "\": " + consumer.reason};
+        }
+    }
     co_return result<void>{};
 }
 

@@ -76,6 +76,7 @@ void add_saga(CLI::App& tool, session& in);
 void add_snapshot(CLI::App& tool, session& in);
 void add_dlq(CLI::App& tool, session& in);
 void add_projection(CLI::App& tool, session& in);
+void add_consumer(CLI::App& tool, session& in);
 void add_check(CLI::App& tool, session& in);
 void add_config(CLI::App& tool, session& in);
 void add_migrate(CLI::App& tool, session& in);
