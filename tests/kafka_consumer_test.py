@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""A second service takes the shop's events in, while everything between the two is hurt: its own
+process is killed, members join its group and leave or vanish, brokers are frozen and killed, the
+database server that both keep their data in goes dark.
+
+Held to, over all: every event that the shop has committed and that is public has taken effect in
+the other service once, in the order of its stream, and none was passed over. Copies on the topic
+are counted. A fault counts as landed only with evidence; a run without any proves nothing.
+
+    tests/kafka_consumer_test.py SHOP DISPATCH READER [ROUNDS]      (paths of the programs)"""
+
+import collections
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
+
+import kafka_cluster  # noqa: E402
+import postgres_cluster  # noqa: E402
+from kafka_relay_test import READ_SECONDS, TOPIC, Clients, wait_until  # noqa: E402
+from servers import Unavailable  # noqa: E402
+from shop_process import Shop, call, post  # noqa: E402
+
+# "member": the consuming process is killed, again and again.
+FAULTS = ("member", "storm", "freeze", "broker", "database")
+KILLS, GUESTS = 4, 2
+CALM_SECONDS = 180
+PUBLIC = "tidemark.events WHERE name NOT LIKE 'tidemark.%'"
+PLACES = "tidemark.models m ON m.id = d.model AND m.name = 'parcels.v1.streams'"
+TAKEN = ("SELECT coalesce(sum(d.body::bigint), 0) FROM tidemark.documents d JOIN " + PLACES +
+         " WHERE d.key <> 'total' AND d.body NOT LIKE '{%'")
+
+
+class World:
+    """The servers, the shop and the main member of the dispatch."""
+
+    def __init__(self, programs, folder, brokers, database, rng):
+        self.programs, self.folder = programs, pathlib.Path(folder)
+        self.brokers, self.database, self.rng = brokers, database, rng
+        self.landed = collections.Counter()
+        self.repeated = 0
+        for name in ("shop", "dispatch"):
+            database.sql(f"CREATE DATABASE {name}")
+        self.shop = self.start("shop", "shop", "--set", "payment.decline_rate=0")
+        assert self.shop.wait_ready(), f"the shop did not start: {self.shop.tail()}"
+        self.main = None
+
+    def start(self, name, place, *flags):
+        folder = self.folder / place
+        folder.mkdir(exist_ok=True)
+        return Shop(self.programs[name], folder, store=self.database.url(name), flags=(
+            "--no-demo", "--bus", f"kafka://{self.brokers.url()}", "--set", "kafka.replication=3",
+            "--set", "kafka.session_timeout=6s", "--set", "kafka.delivery_timeout=5s", *flags))
+
+    def start_main(self):
+        """It comes back under its name, so that its partitions need not wait for the session."""
+        self.main = self.start("dispatch", "main", "--set", "kafka.member_id=main")
+        assert self.main.wait_ready(), f"the dispatch did not start: {self.main.tail()}"
+
+    def stored(self):
+        return int(self.database.sql(f"SELECT count(*) FROM {PUBLIC}", "shop"))
+
+    def taken(self):
+        """Sum of the versions that have taken effect: as many events, if none was skipped."""
+        return int(self.database.sql(TAKEN, "dispatch"))
+
+    def catch_up(self, why):
+        """What was committed when the fault was over has taken effect."""
+        wanted = self.stored()
+        wait_until(f"{wanted} events have taken effect after {why}; {self.state()}",
+                   lambda: self.taken() >= wanted, CALM_SECONDS)
+
+    def state(self):
+        return consumer_of(self.main)
+
+    def end(self):
+        for process in (self.shop, self.main):
+            if process is not None and process.process.poll() is None:
+                process.kill()
+
+
+def consumer_of(member):
+    """How the consumer of this process does; nothing while it does not answer."""
+    try:
+        status, _, told = call(member.admin("/admin/v1/consumers"))
+    except OSError:
+        return {}
+    return told["items"][0] if status == 200 else {}
+
+
+def kill_member(world):
+    """Landed: it had taken events in since it was started, and others were still to come."""
+    for _ in range(KILLS):
+        before = world.taken()
+        wait_until("a member takes events in", lambda: world.taken() > before, CALM_SECONDS)
+        time.sleep(world.rng.uniform(0, 0.3))
+        world.repeated += consumer_of(world.main).get("duplicates", 0)
+        world.main.kill()
+        world.landed["member"] += world.stored() > world.taken()
+        world.start_main()
+
+
+def storm(world):
+    """Landed: the guest was given partitions. Every second one vanishes."""
+    for number in range(GUESTS):
+        guest = world.start("dispatch", "guest")
+        try:
+            assert guest.wait_ready(), f"a guest did not start: {guest.tail()}"
+            wait_until("a guest has partitions",
+                       lambda: consumer_of(guest).get("partitions", 0) > 0, CALM_SECONDS)
+            world.landed["storm"] += 1
+            world.repeated += consumer_of(guest).get("duplicates", 0)
+            if number % 2 == 0:
+                assert guest.stop() == 0, f"a guest did not end well: {guest.tail()}"
+        finally:
+            if guest.process.poll() is None:
+                guest.kill()
+
+
+def freeze_broker(world):
+    """Landed: the others have given it up."""
+    number = world.rng.randint(1, kafka_cluster.BROKERS)
+    others = [one for one in world.brokers.brokers if one.number != number]
+    world.brokers.freeze(number)
+    wait_until("the others give the broker up", lambda: all(
+        kafka_cluster.registered(one.port) == len(others) for one in others), CALM_SECONDS)
+    world.landed["freeze"] += 1
+    world.brokers.thaw(number)
+    world.brokers.wait(kafka_cluster.BROKERS)
+
+
+def kill_broker(world):
+    number = world.rng.randint(1, kafka_cluster.BROKERS)
+    world.brokers.kill(number)
+    world.brokers.wait(kafka_cluster.BROKERS - 1)
+    world.landed["broker"] += 1
+    world.brokers.start_one(number)
+    world.brokers.wait(kafka_cluster.BROKERS)
+
+
+def darken_database(world):
+    """Landed: the consumer has noticed."""
+    world.database.kill()
+    wait_until("the consumer notices", lambda: not is_store_well(world.main), CALM_SECONDS)
+    world.landed["database"] += 1
+    world.database.start()
+
+
+def is_store_well(member):
+    try:
+        return call(member.admin("/readyz"))[0] == 200
+    except OSError:
+        return False
+
+
+HURT = dict(zip(FAULTS, (kill_member, storm, freeze_broker, kill_broker, darken_database)))
+
+
+def run_rounds(world, rounds):
+    clients = Clients()
+    clients.shop = world.shop
+    try:
+        assert post(world.shop.url("/api/v1/inventory/apple/restock"), "stock",
+                    {"quantity": 1_000_000})[0] == 204
+        world.start_main()
+        clients.start()
+        for number in range(rounds):
+            fault = FAULTS[number % len(FAULTS)]
+            HURT[fault](world)
+            world.catch_up(fault)
+        clients.end()
+        wait_until("the shop has nothing more to say",
+                   lambda: call(world.shop.admin("/admin/v1/overview"))[2]["relay"][0]["pending"]
+                   == 0, CALM_SECONDS)
+        world.catch_up("all")
+        world.repeated += world.state().get("duplicates", 0)
+        for process in (world.main, world.shop):
+            assert process.stop() == 0, f"it did not end well: {process.tail()}"
+    finally:
+        clients.stop.set()
+    return clients
+
+
+def rows(database, statement, name):
+    return json.loads(database.sql(f"SELECT coalesce(json_agg(r), '[]') FROM ({statement}) r", name,
+                                   seconds=120))
+
+
+def documents(database, model):
+    return {row["key"]: json.loads(row["body"]) for row in rows(
+        database, "SELECT d.key, d.body FROM tidemark.documents d JOIN tidemark.models m "
+        f"ON m.id = d.model AND m.name = '{model}'", "dispatch")}
+
+
+def judge(database):
+    """Holds the documents of the one service against the log of the other."""
+    log = collections.defaultdict(list)
+    for row in rows(database, f"SELECT stream, version, name FROM {PUBLIC} "
+                    "ORDER BY stream, version", "shop"):
+        log[row["stream"]].append((row["version"], row["name"]))
+    parcels = documents(database, "parcels.v1")
+    shelves = documents(database, "shelves.v1")
+    places = {key.split("/", 1)[1]: place
+              for key, place in documents(database, "parcels.v1.streams").items() if "/" in key}
+    assert set(places) == set(log), "streams were lost, or invented"
+    for stream, events in log.items():
+        category, _, key = stream.partition("-")
+        assert places[stream] == events[-1][0] == len(events), f"{stream}: {places[stream]}"
+        if category == "order":
+            heard = [(one["version"], one["name"]) for one in parcels[key]["heard"]]
+            assert heard == events, f"{stream}: {heard} of {events}"
+        elif category == "inventory":
+            told = shelves[key]
+            assert told["heard"] == told["version"] == len(events), f"{stream}: {told}"
+    assert len(parcels) == sum(stream.startswith("order-") for stream in log)
+    kept = documents(database, "parcels.v1.parked")
+    assert not kept, f"set aside: {kept}"
+    return sum(map(len, log.values())), len(log)
+
+
+def show(world):
+    """What a person would look at first."""
+    waiting = ("SELECT d.key, d.body FROM tidemark.documents d JOIN " + PLACES +
+               " WHERE d.body LIKE '{%' LIMIT 5")
+    print(world.state(), world.database.sql(waiting, "dispatch"), world.main and world.main.tail(),
+          sep="\n", flush=True)
+
+
+def main():
+    programs = dict(zip(("shop", "dispatch"), sys.argv[1:3]))
+    reader, rounds = sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else len(FAULTS)
+    try:
+        with tempfile.TemporaryDirectory() as folder, kafka_cluster.Cluster() as brokers, \
+                postgres_cluster.Cluster() as database:
+            world = World(programs, folder, brokers, database, random.Random(rounds))
+            try:
+                clients = run_rounds(world, rounds)
+            except AssertionError:
+                show(world)
+                raise
+            finally:
+                world.end()
+            events, streams = judge(database)
+            wire = json.loads(subprocess.run(
+                [reader, brokers.url(), TOPIC, str(events), str(READ_SECONDS)], text=True,
+                capture_output=True, check=True, timeout=READ_SECONDS + 60).stdout)
+    except Unavailable as missing:
+        print(missing)
+        return 77
+    print(f"kafka consumer: landed {dict(world.landed)} in {rounds} rounds; {clients.placed} "
+          f"orders placed, {clients.failed} answers lost; {events} public events in {streams} "
+          f"streams, each took effect once, in order; copies on the topic {wire['duplicates']}, "
+          f"dropped by members at least {world.repeated}")
+    for fault in FAULTS[:rounds]:
+        assert world.landed[fault] > 0, f"INCONCLUSIVE: no {fault} has landed"
+    assert wire["distinct"] == events, "the topic has other events than the log"
+    print("1 passed, 0 failed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
