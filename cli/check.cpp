@@ -1,3 +1,4 @@
+#include "tidemark/cli/bus_access.hpp"
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/finding.hpp"
 #include "tidemark/cli/open_store.hpp"
@@ -157,6 +158,9 @@ exit_code check(session& in, bool with_log) {
     if (is_postgres(values)) {
         for (auto& one : check_postgres(values)) found.push_back(std::move(one));
     }
+    if (values.text("bus.url").starts_with("kafka:")) {
+        for (auto& one : check_brokers(in)) found.push_back(std::move(one));
+    }
     std::optional<asked_process> process;
     found.push_back(check_store(in, process));
     if (with_log && found.back().is_ok) found.push_back(check_log(in));
@@ -166,28 +170,7 @@ exit_code check(session& in, bool with_log) {
                             : check_port(values, "http.admin_port"));
     found.push_back(check_disk(values));
     found.push_back(check_files());
-
-    auto is_ok = true;
-    json::array items;
-    for (const auto& f : found) {
-        is_ok = is_ok && f.is_ok;
-        auto name = f.name;
-        name.resize(16, ' ');
-        out.line((f.is_ok ? out.paint("green", "ok    ") : out.paint("red", "FAIL  ")) + name +
-                 printable(f.seen));
-        if (!f.is_ok) out.line("      fix             " + f.fix);
-        json::object item;
-        item["name"] = f.name;
-        item["ok"] = f.is_ok;
-        item["seen"] = f.seen;
-        item["fix"] = f.is_ok ? "" : f.fix;
-        items.push_back(std::move(item));
-    }
-    json::object document;
-    document["ok"] = is_ok;
-    document["items"] = std::move(items);
-    out.json(document);
-    return is_ok ? exit_code::ok : exit_code::failed;
+    return report(out, found);
 }
 
 }  // namespace

@@ -32,6 +32,9 @@ constexpr code_text codes[] = {
     {"CLI-010", "A dependency of the verb failed; what it said is in the message."},
     {"CLI-011",
      "The bus cannot be used as it is set: a kafka.* setting is wrong, or it would be unsafe."},
+    {"CLI-012",
+     "The brokers could not be asked: none answers, they refuse user or password, their "
+     "certificate is not to be trusted, or they failed. Nothing was changed."},
 };
 
 std::string text_of(const failure::text& said, std::string_view program) {

@@ -70,6 +70,7 @@ void build(CLI::App& tool, session& in);
 
 // One file a noun: each adds its verbs.
 void add_serve(CLI::App& tool, session& in);
+void add_bus(CLI::App& tool, session& in);
 void add_stream(CLI::App& tool, session& in);
 void add_tail(CLI::App& tool, session& in);
 void add_saga(CLI::App& tool, session& in);

@@ -117,6 +117,7 @@ void build(CLI::App& tool, session& in) {
     add_dlq(tool, in);
     add_projection(tool, in);
     add_consumer(tool, in);
+    add_bus(tool, in);
     add_snapshot(tool, in);
     add_check(tool, in);
     add_config(tool, in);

@@ -1,6 +1,7 @@
 #include "tidemark/eventbus/kafka_consumer.hpp"
 
 #include "tidemark/core/assert.hpp"
+#include "tidemark/eventbus/kafka_reading.hpp"
 #include "tidemark/observability/log.hpp"
 
 #include <algorithm>
@@ -12,32 +13,7 @@ namespace {
 
 const log::source kafka_log{"kafka"};
 
-struct message_closer {
-    void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
-};
-
 void called(rd_kafka_t*, void* opaque) { (*static_cast<std::function<void()>*>(opaque))(); }
-
-bus_message as_message(const rd_kafka_message_t& from, const std::string& topic) {
-    bus_message out;
-    out.topic = topic;
-    if (from.key != nullptr) out.key.assign(static_cast<const char*>(from.key), from.key_len);
-    if (from.payload != nullptr) {
-        out.payload.assign(static_cast<const char*>(from.payload), from.len);
-    }
-    rd_kafka_headers_t* headers = nullptr;
-    if (rd_kafka_message_headers(&from, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return out;
-    const char* name = nullptr;
-    const void* value = nullptr;
-    std::size_t size = 0;
-    for (std::size_t i = 0;
-         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
-         ++i) {
-        const auto* const text = static_cast<const char*>(value);
-        out.headers.push_back({name, text != nullptr ? std::string{text, size} : std::string{}});
-    }
-    return out;
-}
 
 }  // namespace
 
@@ -164,8 +140,7 @@ result<std::vector<bus_message>> member::take(std::size_t limit) {
     const std::scoped_lock held{mutex_};
     if (is_over_ || !handle_) return batch;
     while (batch.size() < limit && !failure_) {
-        const std::unique_ptr<rd_kafka_message_t, message_closer> next{
-            rd_kafka_consumer_poll(handle_.get(), 0)};
+        const message_ptr next{rd_kafka_consumer_poll(handle_.get(), 0)};
         if (!next) break;
         if (next->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             failure_ = judge_failure(*next);

@@ -3,6 +3,7 @@
 #include "tidemark/async/blocking_pool.hpp"
 #include "tidemark/eventbus/kafka_consumer.hpp"
 #include "tidemark/eventbus/kafka_producer.hpp"
+#include "tidemark/eventbus/kafka_topics.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -215,14 +216,7 @@ awaitable<result<void>> kafka_event_bus::ensure_topic(std::string name) {
     auto job = [kept, with = kept->producer(), name]() -> result<void> {
         const auto& wanted = kept->options;
         const auto found = with->count_partitions(name, wanted.ask_timeout);
-        if (found) {
-            if (*found == wanted.partitions) return {};
-            return error{errc::schema_mismatch,
-                         "topic \"" + name + "\" has " + std::to_string(*found) +
-                             " partitions and not " + std::to_string(wanted.partitions) +
-                             "; a key would change its partition and lose its order: set "
-                             "kafka.partitions to what it has, or name another topic"};
-        }
+        if (found) return kafka::check_partitions(name, *found, wanted.partitions);
         if (found.error().code() != errc::not_found) return found.error();
         return with->create_topic(name, wanted.partitions, wanted.replication, wanted.ask_timeout);
     };

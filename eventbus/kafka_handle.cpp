@@ -2,6 +2,7 @@
 
 #include "tidemark/observability/log.hpp"
 
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
@@ -29,6 +30,15 @@ void on_failed(rd_kafka_t* handle, int code, const char* reason, void* opaque) {
 int on_measured(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
     heard_by(opaque).measured({json, size});
     return 0;  // librdkafka frees it
+}
+
+/// Refuses what OpenSSL refuses, and passes on why, which librdkafka keeps to itself.
+int on_certificate(rd_kafka_t*, const char* broker, std::int32_t, int* x509_error, int, const char*,
+                   std::size_t, char* why, std::size_t size, void* opaque) {
+    if (*x509_error == 0) return 1;
+    heard_by(opaque).distrusted(broker, *x509_error);
+    std::snprintf(why, size, "OpenSSL's verification ended with %d", *x509_error);
+    return 0;
 }
 
 void on_rebalanced(rd_kafka_t* handle, rd_kafka_resp_err_t code,
@@ -107,6 +117,10 @@ settings::settings(const kafka_options& options) : conf_{rd_kafka_conf_new()} {
     // A host name may lead to addresses of which only some listen.
     set("broker.address.family", "any");
     if (options.security.find("sasl") == 0) {
+        if (options.username.empty() || options.password.empty()) {
+            throw std::invalid_argument{"Kafka: kafka.security " + options.security +
+                                        " needs kafka.username and kafka.password"};
+        }
         set("sasl.mechanism", options.sasl_mechanism);
         set("sasl.username", options.username);
         set("sasl.password", options.password);
@@ -116,9 +130,10 @@ settings::settings(const kafka_options& options) : conf_{rd_kafka_conf_new()} {
         if (!options.ca_file.empty() && !std::ifstream{options.ca_file}) {
             // librdkafka would not say which file it means.
             throw std::invalid_argument{"Kafka: the file of certificates \"" + options.ca_file +
-                                        "\" cannot be read"};
+                                        "\" (kafka.ca_file) cannot be read"};
         }
         if (!options.ca_file.empty()) set("ssl.ca.location", options.ca_file);
+        rd_kafka_conf_set_ssl_cert_verify_cb(conf_.get(), on_certificate);
     }
     rd_kafka_conf_set_log_cb(conf_.get(), on_line);
     rd_kafka_conf_set_error_cb(conf_.get(), on_failed);

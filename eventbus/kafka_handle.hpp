@@ -21,6 +21,8 @@ class listener {
     virtual void delivered(const rd_kafka_message_t& /*message*/, void* /*slot*/) {}
     /// A failure that is not about one message. From within a poll.
     virtual void failed(rd_kafka_resp_err_t /*code*/, std::string_view /*reason*/) {}
+    /// A broker's certificate did not pass; the number is OpenSSL's. From a thread of librdkafka's.
+    virtual void distrusted(std::string_view /*broker*/, int /*x509_error*/) {}
     /// librdkafka's statistics, as JSON, at the interval that the settings name. From within a
     /// poll.
     virtual void measured(std::string_view /*json*/) {}

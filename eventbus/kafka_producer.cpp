@@ -2,6 +2,7 @@
 
 #include "tidemark/core/assert.hpp"
 #include "tidemark/eventbus/kafka_group.hpp"
+#include "tidemark/eventbus/kafka_topics.hpp"
 #include "tidemark/observability/log.hpp"
 
 #include <boost/asio/post.hpp>
@@ -56,17 +57,8 @@ rd_kafka_headers_t* headers_of(const bus_message& message) {
     return out;
 }
 
-struct topic_closer {
-    void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
-};
-struct metadata_closer {
-    void operator()(const rd_kafka_metadata_t* told) const { rd_kafka_metadata_destroy(told); }
-};
 struct error_closer {
     void operator()(rd_kafka_error_t* failure) const { rd_kafka_error_destroy(failure); }
-};
-struct wanted_topic_closer {
-    void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
 };
 
 /// Everything without a report gets one.
@@ -111,7 +103,7 @@ std::shared_ptr<producer> producer::make(const kafka_options& options, executor 
     wanted.set("queue.buffering.max.kbytes",
                std::max<std::size_t>(options.bytes_queued_max / 1024, 1024));
     wanted.set("statistics.interval.ms", measured_every);
-    std::shared_ptr<producer> made{new producer{std::move(on)}};
+    std::shared_ptr<producer> made{new producer{options, std::move(on)}};
     made->handle_ = wanted.make(RD_KAFKA_PRODUCER, *made);
     made->queue_.reset(rd_kafka_queue_get_main(made->handle_.get()));
     made->ear_ = std::make_unique<ear>(ear{made, made->on_});
@@ -121,7 +113,8 @@ std::shared_ptr<producer> producer::make(const kafka_options& options, executor 
     return made;
 }
 
-producer::producer(executor on) : on_{std::move(on)} {}
+producer::producer(const kafka_options& options, executor on)
+    : on_{std::move(on)}, trouble_{options} {}
 
 producer::~producer() { TIDEMARK_ASSERT(!handle_, "a Kafka producer is closed before it goes"); }
 
@@ -174,7 +167,7 @@ void producer::delivered(const rd_kafka_message_t& message, void* returned) {
     const std::unique_ptr<slot> back{static_cast<slot*>(returned)};
     const auto* const name = message.rkt != nullptr ? rd_kafka_topic_name(message.rkt) : "";
     const auto status = rd_kafka_message_status(&message);
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) set_trouble({});
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) trouble_.is_over();
     if (is_unknown_topic(message.err)) back->of->has_lost_topic = true;
     back->of->report(back->index, judge(message.err, status, name, is_dead_));
 }
@@ -186,56 +179,24 @@ void producer::failed(rd_kafka_resp_err_t code, std::string_view reason) {
         return;
     }
     kafka_log.debug("brokers", {"code", rd_kafka_err2name(code)}, {"reason", reason});
-    switch (code) {
-        case RD_KAFKA_RESP_ERR__TRANSPORT:
-        case RD_KAFKA_RESP_ERR__TIMED_OUT:
-            // One broker of several: bad only when it is the last.
-            last_failure_ = reason;
-            break;
-        case RD_KAFKA_RESP_ERR__RESOLVE:
-        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-        case RD_KAFKA_RESP_ERR__SSL:
-            last_failure_ = reason;
-            set_trouble(last_failure_);
-            break;
-        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-            set_trouble(last_failure_.empty() ? std::string{reason} : last_failure_);
-            break;
-        default:
-            break;
-    }
+    trouble_.heard(code, reason);
+}
+
+void producer::distrusted(std::string_view broker, int x509_error) {
+    trouble_.distrusted(broker, x509_error);
 }
 
 /// https://github.com/confluentinc/librdkafka/blob/v2.0.2/STATISTICS.md: brokers.*.state
 void producer::measured(std::string_view json) {
-    if (json.find("\"state\":\"UP\"") != std::string_view::npos) set_trouble({});
-}
-
-void producer::set_trouble(std::string reason) {
-    const std::scoped_lock lock{trouble_mutex_};
-    trouble_ = std::move(reason);
-}
-
-std::string producer::trouble() const {
-    const std::scoped_lock lock{trouble_mutex_};
-    return trouble_;
+    if (json.find("\"state\":\"UP\"") != std::string_view::npos) trouble_.is_over();
 }
 
 result<std::size_t> producer::count_partitions(const std::string& topic, duration within) {
     const std::shared_lock held{use_};
     if (!handle_) return error{errc::shutting_down, "the producer is closed"};
-    const auto doing = "asking for topic \"" + topic + "\"";
-    const std::unique_ptr<rd_kafka_topic_t, topic_closer> named{
-        rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr)};
-    if (!named) return as_error(rd_kafka_last_error(), doing);
-    const rd_kafka_metadata_t* told = nullptr;
-    const auto code = rd_kafka_metadata(handle_.get(), 0, named.get(), &told, milliseconds(within));
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return as_error(code, doing, trouble());
-    const std::unique_ptr<const rd_kafka_metadata_t, metadata_closer> kept{told};
-    if (told->topic_cnt != 1) return error{errc::not_found, doing + ": no answer about it"};
-    const auto& found = told->topics[0];
-    if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return as_error(found.err, doing);
-    return static_cast<std::size_t>(found.partition_cnt);
+    const auto found = find_topics(*handle_, topic, within, trouble_);
+    if (!found) return found.error();
+    return found->front().partitions.size();
 }
 
 result<std::size_t> producer::count_held(const std::string& group, const std::string& topic,
@@ -249,32 +210,7 @@ result<void> producer::create_topic(const std::string& topic, std::size_t partit
                                     std::size_t replication, duration within) {
     const std::shared_lock held{use_};
     if (!handle_) return error{errc::shutting_down, "the producer is closed"};
-    const auto doing = "creating topic \"" + topic + "\"";
-    char why[512];
-    const std::unique_ptr<rd_kafka_NewTopic_t, wanted_topic_closer> wanted{rd_kafka_NewTopic_new(
-        topic.c_str(), static_cast<int>(partitions),
-        replication == 0 ? -1 : static_cast<int>(replication), why, sizeof why)};
-    if (!wanted) return error{errc::invalid_argument, doing + ": " + why};
-    const queue_ptr answers{rd_kafka_queue_new(handle_.get())};
-    rd_kafka_NewTopic_t* all[] = {wanted.get()};
-    rd_kafka_CreateTopics(handle_.get(), all, 1, nullptr, answers.get());
-    const event_ptr told{rd_kafka_queue_poll(answers.get(), milliseconds(within))};
-    if (!told) return error{errc::timed_out, doing + ": no answer; " + trouble()};
-    if (const auto code = rd_kafka_event_error(told.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return as_error(code, doing, rd_kafka_event_error_string(told.get()));
-    }
-    std::size_t count = 0;
-    const auto* const made = rd_kafka_event_CreateTopics_result(told.get());
-    const auto* const* const each = rd_kafka_CreateTopics_result_topics(made, &count);
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto code = rd_kafka_topic_result_error(each[i]);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
-            continue;
-        }
-        const auto* const text = rd_kafka_topic_result_error_string(each[i]);
-        return as_error(code, doing, text != nullptr ? text : "");
-    }
-    return {};
+    return make_topic(*handle_, {topic, partitions, replication}, within, trouble_);
 }
 
 void producer::close() {

@@ -2,12 +2,12 @@
 
 #include "tidemark/async/event.hpp"
 #include "tidemark/eventbus/kafka_handle.hpp"
+#include "tidemark/eventbus/kafka_trouble.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -54,7 +54,7 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     /// Broken for good: what it holds is reported `fatal`, and another one is needed.
     [[nodiscard]] bool is_dead() const { return is_dead_; }
     /// Why the brokers cannot be reached; empty if they can.
-    [[nodiscard]] std::string trouble() const;
+    [[nodiscard]] std::string trouble() const { return trouble_.text(); }
     /// What has no report yet gets one at once.
     void give_up();
     /// Gives up what has no report yet. Blocks; nothing can be sent afterwards.
@@ -62,15 +62,15 @@ class producer final : public listener, public std::enable_shared_from_this<prod
 
     void delivered(const rd_kafka_message_t& message, void* slot) override;
     void failed(rd_kafka_resp_err_t code, std::string_view reason) override;
+    void distrusted(std::string_view broker, int x509_error) override;
     void measured(std::string_view json) override;
 
   private:
     struct ear;
 
-    explicit producer(executor on);
+    producer(const kafka_options& options, executor on);
     void attend();
     void fall_silent();
-    void set_trouble(std::string reason);
 
     const executor on_;
     handle_ptr handle_;
@@ -82,10 +82,7 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     std::atomic<bool> is_attending_ = false;
     std::atomic<bool> is_dead_ = false;
     bool has_given_up_ = false;
-    /// The last thing that went wrong with a broker. Touched within a poll only.
-    std::string last_failure_;
-    mutable std::mutex trouble_mutex_;
-    std::string trouble_;
+    kafka::trouble trouble_;
 };
 
 }  // namespace tidemark::kafka
