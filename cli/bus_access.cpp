@@ -6,6 +6,7 @@
 #include "tidemark/core/time_text.hpp"
 #include "tidemark/eventbus/memory_event_bus.hpp"
 #include "tidemark/eventstore/memory_event_store.hpp"
+#include "tidemark/observability/log.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -97,6 +98,8 @@ std::unique_ptr<kafka_admin> open_brokers(session& in) {
              "the bus is " + shown(values.at("bus.url")) + ", which no other process can look into",
              from, in.what().called() + " bus topics --bus kafka://host:port"}};
     }
+    // What librdkafka says of its brokers is in the message, if it matters.
+    if (!in.is_verbose) log::set_level("kafka", log::level::off);
     try {
         auto options = kafka_settings(values);
         options.client_id = in.what().name + "-operator";

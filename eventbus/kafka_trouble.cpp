@@ -91,12 +91,11 @@ std::string trouble::explained(rd_kafka_resp_err_t code, std::string_view reason
                "\" with this kafka.password, or not by kafka.sasl_mechanism " + mechanism_;
     }
     if (code == RD_KAFKA_RESP_ERR__RESOLVE) return text + ": correct the host in bus.url";
-    if (has(reason, "PLAINTEXT broker") || has(reason, "SSL listener") ||
-        has(reason, "security.protocol")) {
+    if (code == RD_KAFKA_RESP_ERR__SSL && doubt_) return about_certificate();
+    if (code == RD_KAFKA_RESP_ERR__SSL || has(reason, "security.protocol")) {
         return text + ": kafka.security is " + security_ +
                ", which may not be what listens at this port";
     }
-    if (code == RD_KAFKA_RESP_ERR__SSL && doubt_) return about_certificate();
     return text;
 }
 

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+from kafka_security import Security
 from servers import Unavailable, free_ports, serve
 
 VARIABLE = "TIDEMARK_TEST_KAFKA"
@@ -120,6 +121,7 @@ class Broker:
     def __init__(self, number, port, folder, libraries):
         self.number, self.port, self.folder = number, port, folder
         self.libraries, self.process = libraries, None
+        self.format_words = ()
 
     def _java(self, *words):
         return ["java", "-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:ActiveProcessorCount=2",
@@ -129,8 +131,8 @@ class Broker:
     def format(self, cluster_id):
         done = subprocess.run(
             self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c",
-                       f"{self.folder}/server.properties"), capture_output=True, text=True,
-            timeout=START_SECONDS)
+                       f"{self.folder}/server.properties", *self.format_words),
+            capture_output=True, text=True, timeout=START_SECONDS)
         if done.returncode != 0:
             raise Unavailable(f"broker {self.number}: {(done.stdout + done.stderr)[-800:]}")
 
@@ -158,22 +160,33 @@ class Broker:
 
 
 class Cluster:
-    """Brokers 1 to `count`. `kill`, `freeze` and what undoes them take a broker's number."""
+    """Brokers 1 to `count`. `kill`, `freeze` and what undoes them take a broker's number. With
+    `is_secured` the first broker has a second listener: `security` (tools/kafka_security.py)."""
 
-    def __init__(self, count=BROKERS):
+    def __init__(self, count=BROKERS, is_secured=False):
         libraries = jars()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-kafka-", dir="/tmp"))
-        ports = free_ports(2 * count)
+        ports = free_ports(2 * count + 1)
         voters = ",".join(f"{i + 1}@127.0.0.1:{ports[count + i]}" for i in range(count))
         self.brokers = [Broker(i + 1, ports[i], self.folder / str(i + 1), libraries)
                         for i in range(count)]
-        for broker, controller in zip(self.brokers, ports[count:]):
+        for broker, controller in zip(self.brokers, ports[count:-1]):
             broker.folder.mkdir()
             (broker.folder / "log4j.properties").write_text(
                 LOGGING.format(file=broker.folder / "log"))
             (broker.folder / "server.properties").write_text(PROPERTIES.format(
                 id=broker.number, voters=voters, port=broker.port, controller=controller,
                 folder=broker.folder, count=count, majority=(count + 1) // 2))
+        if is_secured:
+            self._secure(self.brokers[0], ports[count], ports[-1])
+
+    def _secure(self, broker, controller, port):
+        self.security = Security(port)
+        file = broker.folder / "server.properties"
+        # A later line wins.
+        file.write_text(file.read_text() + self.security.properties(
+            broker.folder, broker.port, controller))
+        broker.format_words = self.security.format_words()
 
     def __enter__(self):
         try:
