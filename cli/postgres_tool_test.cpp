@@ -145,7 +145,8 @@ TEST_CASE("tool: check names what the role of a pooled user lacks, with the stat
                          "http.port=0", "--set", "http.admin_port=0"});
     };
     const auto cell = [](const ran& r, std::string_view name, const char* field) -> std::string {
-        for (const auto& item : r.json().at("items").as_array()) {
+        const auto told = r.json();
+        for (const auto& item : told.at("items").as_array()) {
             if (cli::cell(item, "name") == name) return cli::cell(item, field);
         }
         return "";
@@ -231,9 +232,11 @@ TEST_CASE("watch: the pool's connections, callers that wait and what they were t
             ++ended;
         });
     }
-    while (value("s{state=\"waiting\"}") < 1 && ended == 0) std::this_thread::yield();
-    CHECK(value("s{state=\"waiting\"}") == 1);
-    CHECK(value("s{state=\"busy\"}") == 1);
+    const auto is_full = [&] {
+        return value("s{state=\"busy\"}") == 1 && value("s{state=\"waiting\"}") == 1;
+    };
+    while (!is_full() && ended == 0) std::this_thread::yield();
+    CHECK(ended == 0);
     holding.execute("COMMIT");
     for (auto& one : callers) one.join();
     CHECK(value("s{state=\"waiting\"}") == 0);

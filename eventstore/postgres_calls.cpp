@@ -85,7 +85,16 @@ std::unique_ptr<postgres_call> postgres_calls::take(std::condition_variable& wak
     if (queue_.empty()) return nullptr;
     auto next = std::move(queue_.front());
     queue_.pop_front();
+    queued_ += real_clock{}.steady() - (next->until - options_.acquire_timeout);
     return next;
+}
+
+postgres_pool::counts postgres_calls::count() const {
+    auto counts = pool_.count();
+    const std::scoped_lock lock{mutex_};
+    counts.waiting += queue_.size();
+    counts.waited += queued_;
+    return counts;
 }
 
 void postgres_calls::carry_out(postgres_call& call) {

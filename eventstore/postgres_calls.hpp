@@ -95,6 +95,9 @@ class postgres_calls {
     void push(std::unique_ptr<postgres_call> call);
 
     [[nodiscard]] postgres_pool& pool() { return pool_; }
+    /// The pool's, and the calls that wait for a thread: there is one for each connection, so it is
+    /// a connection that they wait for.
+    [[nodiscard]] postgres_pool::counts count() const;
 
   private:
     void loop();
@@ -109,11 +112,13 @@ class postgres_calls {
 
     const postgres_options options_;
     postgres_pool pool_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     /// Threads without work, the one that has rested longest first.
     std::vector<std::condition_variable*> resting_;
     std::condition_variable stopped_;
     std::deque<std::unique_ptr<postgres_call>> queue_;
+    /// How long calls stood in the queue, all together.
+    duration queued_{};
     bool is_stopping_ = false;
     std::vector<std::thread> threads_;
 };

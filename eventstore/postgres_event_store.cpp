@@ -30,7 +30,7 @@ postgres_commit_counts postgres_storage::commits() const {
 }
 
 postgres_pool::counts postgres_storage::connections() const {
-    return parts_->calls->pool().count();
+    return parts_->calls->count();
 }
 
 std::size_t postgres_storage::connections_max() const {
