@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { hostile_customer, place_order, restock } from "./shop_orders.mjs";
+import { hostile_customer, place_order, restock, set_provider } from "./shop_orders.mjs";
 
 function need(name) {
   if (process.env[name]) return process.env[name];
@@ -309,18 +309,61 @@ test("saga: a stuck one shows the commands that let it go on, and only a stuck o
   assert_clean();
 });
 
-test("dead letters: the page tells what the store holds, and how to replay it", async () => {
-  const { items } = await fetch_json("/admin/v1/dead-letters");
+const letters = async () => (await fetch_json("/admin/v1/dead-letters")).items;
+
+/** One letter at least: a charge whose every attempt failed. */
+async function break_payments() {
+  await set_provider(api, 1);
+  await soon("a charge is given up on", async () => {
+    await place_order(api);
+    return (await letters()).length > 0;
+  });
+  await set_provider(api, 0);
+  // No attempt is under way any more, so no letter comes when nobody expects it.
+  await soon("what can succeed has", async () => {
+    const { effects } = await fetch_json("/admin/v1/overview");
+    return effects.ready + effects.leased + effects.waiting === 0;
+  });
+}
+
+async function replay({ effect }) {
+  const response = await fetch(`${admin}/admin/v1/dead-letters/${effect}/replay`, {
+    method: "POST",
+    headers: { "Tidemark-Admin": "1", "Content-Type": "application/json" },
+    body: JSON.stringify({ actor: "console test", reason: "provider is back" }),
+  });
+  assert.equal(response.status, 200, await response.text());
+}
+
+test("dead letters: none is said to be none", async () => {
+  assert.deepEqual(await letters(), []);
   await open("#/dead-letters");
-  if (items.length === 0) {
-    await page.getByText("No dead letters.").waitFor();
-  } else {
-    const links = role("table", "Dead letters").locator("tbody a");
-    await links.first().click();
-    await page.getByText(/^tidemark dlq replay .* --dry-run/).waitFor();
-    await page.getByText(/^tidemark dlq drop .* --reason/).waitFor();
+  await page.getByText("No dead letters.").waitFor();
+  assert_clean();
+});
+
+test("dead letters: one shows up with its error and this program's commands", async () => {
+  const { program } = await fetch_json("/version");
+  await break_payments();
+  const [letter] = await letters();
+  const listed = role("table", "Dead letters").locator("tbody tr");
+  await listed.filter({ hasText: letter.effect }).getByRole("link").click();
+  const sheet = page.locator(".letter");
+  await sheet.getByText("the payment provider did not answer").waitFor();
+  await sheet.getByText(`${letter.kind} payment.charge_card.v1`).waitFor();
+  for (const [verb, option] of [
+    ["show", ""],
+    ["replay", " --dry-run"],
+    ["replay", " --reason 'cause fixed'"],
+    ["drop", " --reason 'why it is safe'"],
+  ]) {
+    const command = `${program} dlq ${verb} ${letter.effect}${option} --url ${admin}`;
+    await sheet.getByText(command, { exact: true }).waitFor();
   }
+  assert.equal(program, "shop");
   await picture("dead-letters");
+  for (const each of await letters()) await replay(each);
+  await page.getByText("No dead letters.").waitFor();
   assert_clean();
 });
 

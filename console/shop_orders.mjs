@@ -23,6 +23,11 @@ export async function restock(api) {
   }
 }
 
+/** How the fake payment provider behaves; a call fails before or after the money moved. */
+export function set_provider(api, failure_rate) {
+  return post(api, "/sim/payments", { decline_rate: 0, failure_rate, latency: 1000 });
+}
+
 /** Places one order and returns the shop's answer. */
 export function place_order(api, customer = "ada") {
   return post(api, "/api/v1/orders", {

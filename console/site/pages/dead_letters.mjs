@@ -168,7 +168,7 @@ function letter_parts(letter) {
       ["Effect", mono(letter.effect)],
       ["What", `${letter.kind} ${letter.name}`],
       ["Source", letter.source && stream_link(letter.source)],
-      ["Target", letter.target && target_node(letter)],
+      ["Target", letter.target ? target_node(letter) : null],
       ["Attempts", number(letter.attempt)],
       ["Waiting behind it", number(letter.waiting_behind)],
       ["Sequence key", letter.sequence_key ? mono(letter.sequence_key) : null],
