@@ -81,17 +81,23 @@ awaitable<http::response> resume(admin_ref from, http::request r) {
 
     const saga_resume how{wanted.who.actor, wanted.who.reason, wanted.is_skip};
     auto command = resume_command(how);
-    call plain;
+    // Still the business transaction that the saga was begun in.
+    trace_context trace;
+    trace.correlation = before->correlation;
+    trace.traceparent = r.traceparent;
+    call traced;
+    traced.tracing(trace);
     const auto done =
-        co_await execute_command(from->app(), *id, std::move(command), std::move(plain));
+        co_await execute_command(from->app(), *id, std::move(command), std::move(traced));
     if (done.is_error()) co_return failed(done.error());
     if (done.is_refused()) {
         const auto& no = done.rejection();
         co_return http::refuse(http::rejection_problem(no.code, no.message));
     }
+    trace.causation = done.command();
     log::info("saga resumed by an operator", {"saga", id->text()}, {"actor", how.actor},
               {"reason", how.reason}, {"skip", how.skip},
-              {"version", done.receipt().version.value()});
+              {"version", done.receipt().version.value()}, log::fields(trace));
     co_return told(wanted, *before, done.receipt());
 }
 

@@ -35,6 +35,10 @@ constexpr code_text codes[] = {
     {"CLI-012",
      "The brokers could not be asked: none answers, they refuse user or password, their "
      "certificate is not to be trusted, or they failed. Nothing was changed."},
+    {"CLI-013",
+     "A stored message cannot be read by this program: its name is not known here, or its payload "
+     "does not fit the type of that name. Nothing stored is changed. Keep a type for every name "
+     "that was ever stored, and turn old ones into today's by an upcaster."},
 };
 
 std::string text_of(const failure::text& said, std::string_view program) {
@@ -51,7 +55,32 @@ failure::failure(exit_code code, text said)
 
 std::string failure::told_by(std::string_view program) const { return text_of(said_, program); }
 
+std::optional<failure::text> undecodable(const std::string& what, const std::string& from) {
+    // "… cannot decode NAME (stream STREAM, version N): why", as `with_location` has it.
+    static const auto between = [](const std::string& text, std::size_t& at, std::string_view open,
+                                   std::string_view close) -> std::optional<std::string> {
+        const auto begin = text.find(open, at);
+        if (begin == std::string::npos) return std::nullopt;
+        const auto end = text.find(close, begin + open.size());
+        if (end == std::string::npos) return std::nullopt;
+        at = end;
+        return text.substr(begin + open.size(), end - begin - open.size());
+    };
+    std::size_t at = 0;
+    const auto name = between(what, at, "cannot decode ", " (stream ");
+    const auto stream = between(what, at, " (stream ", ", version ");
+    const auto version = between(what, at, ", version ", ")");
+    if (!name || !stream || !version) return std::nullopt;
+    return failure::text{"CLI-013", what, from,
+                         "add an upcaster from " + *name +
+                             " to what the program reads today; as it is stored: stream cat " +
+                             *stream + " --from " + *version};
+}
+
 failure to_failure(const error& why, const std::string& from) {
+    if (auto said = undecodable(why.message(), from)) {
+        return {exit_code::failed, std::move(*said)};
+    }
     switch (why.code()) {
         case errc::not_found:
             return {exit_code::failed,

@@ -2,6 +2,7 @@
 #include "tidemark/cli/serving.hpp"
 #include "tidemark/cli/tool_run.hpp"
 #include "tidemark/http/client.hpp"
+#include "tidemark/observability/log.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
 #include "tidemark/sagas/saga_type.hpp"
 
@@ -9,6 +10,7 @@
 #include <boost/json/parse.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -137,9 +139,18 @@ TEST_CASE("saga resume: a stuck saga is looked at, mended, resumed and completes
     CHECK(cli::cell(f.comes_to("errand-1", "stuck"), "version") == cli::cell(stuck, "version"));
 
     CHECK(f.post("/clear/a") == 200);
+    const auto lines = std::make_shared<log::memory_sink>();
+    const auto before = log::exchange_sink(lines);
     const auto done = f.tool(
         {"saga", "resume", "errand-1", "--reason", "cleared by hand", "--actor", "ann", "--json"});
+    log::exchange_sink(before);
     CHECK(is(done, exit_code::ok));
+    CHECK(std::ranges::any_of(lines->lines(), [&stuck](const auto& line) {
+        const auto read = boost::json::parse(line);
+        return cli::cell(read, "message") == "saga resumed by an operator" &&
+               cli::cell(read, "correlation") == cli::cell(stuck, "correlation") &&
+               message_id::parse(cli::cell(read, "causation")).has_value();
+    }));
     CHECK(cli::cell(done.json(), "resumed") == "true");
     CHECK(done.json().at("would_resume").as_array().size() == 1);
     const auto ended = f.comes_to("errand-1", "failed");

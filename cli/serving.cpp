@@ -8,6 +8,7 @@
 #include "tidemark/cli/json_out.hpp"
 #include "tidemark/cli/open_store.hpp"
 #include "tidemark/cli/postgres_watch.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/http/static_files.hpp"
 #include "tidemark/observability/log.hpp"
 #include "tidemark/sagas/saga_list.hpp"
@@ -45,10 +46,12 @@ void log_access(const http::access_record& what) {
                                             : log::level::debug;
     if (!access_log.prints(level)) return;
     const std::chrono::duration<double> took = what.took;
+    trace_context trace;
+    trace.traceparent = what.traceparent;
     const log::field fields[] = {
         {"method", what.method},   {"target", what.target},         {"status", what.status},
         {"seconds", took.count()}, {"request_id", what.request_id}, {"remote", what.remote_address},
-        {"code", what.code},       {"reason", what.failure}};
+        {"code", what.code},       {"reason", what.failure},        log::fields(trace)};
     access_log.write(level, "request", fields);
 }
 
@@ -299,8 +302,8 @@ void serving::start_demo() {
     spawn(background_, api_shard(), what_.demo(std::move(target)), [](std::exception_ptr thrown) {
         try {
             std::rethrow_exception(thrown);
-        } catch (const std::exception& e) {
-            process_log.error("the demo driver ended", {"reason", e.what()});
+        } catch (...) {
+            process_log.error("the demo driver ended", {"reason", thrown_text()});
         }
     });
 }

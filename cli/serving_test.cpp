@@ -5,12 +5,17 @@
 #include "tidemark/cli/tool_run.hpp"
 #include "tidemark/eventstore/temporary_folder.hpp"
 #include "tidemark/http/client.hpp"
+#include "tidemark/observability/log.hpp"
 #include "tidemark/runtime/test_aggregates.hpp"
 
 #include <doctest/doctest.h>
 #include <boost/json/parse.hpp>
 
+#include <memory>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <variant>
 #include <vector>
 
 namespace {
@@ -34,8 +39,24 @@ awaitable<http::response> add(tidemark::store<counter> to, http::request r) {
 awaitable<http::response> ask(tidemark::store<asker> to, http::request r) {
     const id<asker> which{r.parameter("id")};
     const std::string what = "card";
-    auto done = co_await to.execute<asker::ask>(which, what);
+    trace_context trace;
+    trace.traceparent = r.traceparent;
+    call how;
+    how.tracing(std::move(trace));
+    auto done = co_await to.execute<asker::ask>(std::move(how), which, what);
     co_return told(done);
+}
+
+/// POST /spoil/{id}: an event as no program of today writes it.
+awaitable<http::response> spoil(runtime& app, http::request r) {
+    append_request one;
+    one.stream = id<counter>{r.parameter("id")}.stream();
+    one.expected = expected_version::any();
+    one.events.push_back({app.world().fresh_id(), {"counter.added.v1", R"({"amount":"two"})"}});
+    auto batch = std::make_shared<std::vector<append_request>>();
+    batch->push_back(std::move(one));
+    const auto told = co_await app.events().append(std::move(batch));
+    co_return http::json(std::holds_alternative<append_committed>(told.front()) ? 200 : 500, "{}");
 }
 
 cli::app counters() {
@@ -55,6 +76,7 @@ cli::app counters() {
         const auto askers = app.store<asker>();
         routes.post("/add/{id}/{amount}",
                     [store](http::request r) { return add(store, std::move(r)); });
+        routes.post("/spoil/{id}", [&app](http::request r) { return spoil(app, std::move(r)); });
         routes.post("/ask/{id}", [askers](http::request r) { return ask(askers, std::move(r)); });
     };
     return out;
@@ -84,9 +106,10 @@ class fixture {
     [[nodiscard]] std::string store_url() const { return "sqlite:" + folder_.file("t.db"); }
     [[nodiscard]] cli::serving& process() { return *process_; }
 
-    int post(const std::string& path) {
+    int post(const std::string& path, const std::string& traceparent = "") {
         http::outgoing asked;
         asked.method = http::method::post;
+        if (!traceparent.empty()) asked.headers.add("traceparent", traceparent);
         asked.url = process_->api_url() + path;
         const auto answered = client_.fetch(std::move(asked));
         REQUIRE(answered.has_value());
@@ -153,6 +176,60 @@ TEST_CASE("serving: the verbs say the same of a running process and of its file"
     CHECK(done.is_complete);
     CHECK(done.text.ends_with("0 left for the next start"));
     check_reading([&f](std::vector<std::string> a) { return f.offline(std::move(a)); });
+}
+
+TEST_CASE("serving: the lines of a failing request and of what it caused carry its trace") {
+    const auto lines = std::make_shared<log::memory_sink>();
+    const auto before = log::exchange_sink(lines);
+    fixture f;
+    f.serve();
+    const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    CHECK(f.post("/add/a/1000", trace) == 409);
+    CHECK(f.post("/ask/b", trace) == 200);
+    const auto line_of = [&lines](std::string_view message) {
+        for (const auto& line : lines->lines()) {
+            const auto read = boost::json::parse(line);
+            if (cli::cell(read, "message") == message) return read;
+        }
+        return boost::json::value{};
+    };
+    while (line_of("effect parked as dead letter").is_null()) std::this_thread::yield();
+    const auto parked = line_of("effect parked as dead letter");
+    CHECK(cli::cell(parked, "trace_id") == trace.substr(3, 32));
+    CHECK(cli::cell(parked, "source") == "asker-b");
+    CHECK(message_id::parse(cli::cell(parked, "correlation")).has_value());
+    CHECK(cli::cell(parked, "causation") == cli::cell(parked, "correlation"));
+    f.stop();
+    log::exchange_sink(before);
+    const auto request = line_of("request");
+    CHECK(cli::cell(request, "target") == "/add/a/1000");
+    CHECK(cli::cell(request, "trace_id") == trace.substr(3, 32));
+    CHECK(cli::cell(request, "span_id") == trace.substr(36, 16));
+}
+
+TEST_CASE(
+    "serving: an event that the program cannot read is told with stream, version, path, fix") {
+    fixture f;
+    f.serve();
+    CHECK(f.post("/add/a/1") == 200);
+    CHECK(f.post("/spoil/a") == 200);
+    const auto check = [](const ran& told) {
+        CHECK(is(told, exit_code::failed));
+        CHECK_MESSAGE(told.remarks.find("tidemark-CLI-013  cannot decode counter.added.v1 (stream "
+                                        "counter-a, version 2): $.amount expected integer") !=
+                          std::string::npos,
+                      told.remarks);
+        CHECK_MESSAGE(
+            told.remarks.find("fix      add an upcaster from counter.added.v1 to what the "
+                              "program reads today; as it is stored: stream cat "
+                              "counter-a --from 2") != std::string::npos,
+            told.remarks);
+    };
+    check(f.live({"stream", "state", "counter-a"}));
+    f.stop();
+    check(f.offline({"stream", "state", "counter-a"}));
+    CHECK(f.offline({"stream", "cat", "counter-a", "--from", "2"}).results.find("two") !=
+          std::string::npos);
 }
 
 TEST_CASE("serving: what was acknowledged is there after the next start") {
