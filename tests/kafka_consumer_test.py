@@ -29,7 +29,7 @@ from shop_process import Shop, call, post  # noqa: E402
 
 # "member": the consuming process is killed, again and again.
 FAULTS = ("member", "storm", "freeze", "broker", "database")
-KILLS, GUESTS = 4, 2
+KILLS, GUESTS = 3, 2
 CALM_SECONDS = 180
 PUBLIC = "tidemark.events WHERE name NOT LIKE 'tidemark.%'"
 PLACES = "tidemark.models m ON m.id = d.model AND m.name = 'parcels.v1.streams'"
@@ -43,7 +43,7 @@ class World:
     def __init__(self, programs, folder, brokers, database, rng):
         self.programs, self.folder = programs, pathlib.Path(folder)
         self.brokers, self.database, self.rng = brokers, database, rng
-        self.landed = collections.Counter()
+        self.landed, self.took = collections.Counter(), collections.Counter()
         self.repeated = 0
         for name in ("shop", "dispatch"):
             database.sql(f"CREATE DATABASE {name}")
@@ -172,8 +172,10 @@ def run_rounds(world, rounds):
         clients.start()
         for number in range(rounds):
             fault = FAULTS[number % len(FAULTS)]
+            began = time.monotonic()
             HURT[fault](world)
             world.catch_up(fault)
+            world.took[fault] += time.monotonic() - began
         clients.end()
         wait_until("the shop has nothing more to say",
                    lambda: call(world.shop.admin("/admin/v1/overview"))[2]["relay"][0]["pending"]
@@ -253,10 +255,12 @@ def main():
     except Unavailable as missing:
         print(missing)
         return 77
-    print(f"kafka consumer: landed {dict(world.landed)} in {rounds} rounds; {clients.placed} "
-          f"orders placed, {clients.failed} answers lost; {events} public events in {streams} "
-          f"streams, each took effect once, in order; copies on the topic {wire['duplicates']}, "
-          f"dropped by members at least {world.repeated}")
+    seconds = {fault: round(span) for fault, span in world.took.items()}
+    print(f"kafka consumer: landed {dict(world.landed)} in {rounds} rounds, {seconds} seconds each "
+          f"until all had taken effect again; {clients.placed} orders placed, {clients.failed} "
+          f"answers lost; {events} public events in {streams} streams, each took effect once, in "
+          f"order; copies on the topic {wire['duplicates']}, dropped by members at least "
+          f"{world.repeated}")
     for fault in FAULTS[:rounds]:
         assert world.landed[fault] > 0, f"INCONCLUSIVE: no {fault} has landed"
     assert wire["distinct"] == events, "the topic has other events than the log"

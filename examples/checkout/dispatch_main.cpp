@@ -18,7 +18,11 @@ constexpr std::size_t page_max = 500;
 
 // [consume]
 void wire(tidemark::runtime& app, const tidemark::settings&) {
-    app.consume<parcels>({.topic = "shop.events"});
+    tidemark::consumer_options options;
+    options.topic = "shop.events";
+    // Those of a batch are fetched together.
+    options.reads = [](const tidemark::recorded_event& e) { return std::string{e.stream.id()}; };
+    app.consume<parcels>(options);
 }
 // [/consume]
 
