@@ -139,13 +139,13 @@ TEST_CASE("saga resume: a stuck saga is looked at, mended, resumed and completes
     CHECK(cli::cell(f.comes_to("errand-1", "stuck"), "version") == cli::cell(stuck, "version"));
 
     CHECK(f.post("/clear/a") == 200);
-    const auto lines = std::make_shared<log::memory_sink>();
-    const auto before = log::exchange_sink(lines);
+    const auto logged = std::make_shared<log::memory_sink>();
+    const auto before = log::exchange_sink(logged);
     const auto done = f.tool(
         {"saga", "resume", "errand-1", "--reason", "cleared by hand", "--actor", "ann", "--json"});
     log::exchange_sink(before);
     CHECK(is(done, exit_code::ok));
-    CHECK(std::ranges::any_of(lines->lines(), [&stuck](const auto& line) {
+    CHECK(std::ranges::any_of(logged->lines(), [&stuck](const auto& line) {
         const auto read = boost::json::parse(line);
         return cli::cell(read, "message") == "saga resumed by an operator" &&
                cli::cell(read, "correlation") == cli::cell(stuck, "correlation") &&
