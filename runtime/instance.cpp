@@ -168,7 +168,9 @@ void instance::decide(entry_ptr e) {
     const auto& bytes = e->envelope.id.value();
     for (std::size_t i = 8; i < bytes.size(); ++i) given.seed = given.seed << 8U | bytes[i];
 
+    const auto began = shard_.steady();
     auto made = type_.decide(*state_, *e->envelope.command, given);
+    shard_.metrics().decided(type_.category(), shard_.steady() - began);
     if (!made) {
         fsm.step(fsm_input::decide_failed);
         answer_failed(*e, made.error().error);
