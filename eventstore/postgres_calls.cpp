@@ -13,6 +13,8 @@ constexpr backoff_policy repeating{.first = std::chrono::milliseconds{2},
                                    .cap = std::chrono::milliseconds{200},
                                    .spread = backoff_policy::jitter::full};
 
+constexpr duration looks_apart_min = std::chrono::milliseconds{1};
+
 bool is_worth_repeating(const postgres_failure& failed, const postgres_call& call) {
     switch (failed.verdict()) {
         case postgres_verdict::repeat:
@@ -37,6 +39,7 @@ postgres_calls::postgres_calls(const postgres_options& options,
     : options_{options}, pool_{options, std::move(prepare)} {
     const auto count = std::max<std::size_t>(options.connections_max, 1);
     for (std::size_t i = 0; i < count; ++i) threads_.emplace_back([this] { loop(); });
+    watch_ = std::thread{[this] { expire(); }};
 }
 
 postgres_calls::~postgres_calls() {
@@ -49,6 +52,7 @@ postgres_calls::~postgres_calls() {
     pool_.stop();
     stopped_.notify_all();
     for (auto& thread : threads_) thread.join();
+    watch_.join();
 }
 
 void postgres_calls::push(std::unique_ptr<postgres_call> call) {
@@ -87,6 +91,22 @@ std::unique_ptr<postgres_call> postgres_calls::take(std::condition_variable& wak
     queue_.pop_front();
     queued_ += real_clock{}.steady() - (next->until - options_.acquire_timeout);
     return next;
+}
+
+/// Looks now and then, so that a call costs no wake-up more; a tenth of its time late at most.
+void postgres_calls::expire() {
+    const auto pause = std::max<duration>(options_.acquire_timeout / 10, looks_apart_min);
+    std::unique_lock lock{mutex_};
+    while (!stopped_.wait_for(lock, pause, [this] { return is_stopping_; })) {
+        while (!queue_.empty() && queue_.front()->until <= real_clock{}.steady()) {
+            const auto late = std::move(queue_.front());
+            queue_.pop_front();
+            queued_ += options_.acquire_timeout;
+            lock.unlock();
+            late->fail(pool_.too_late());
+            lock.lock();
+        }
+    }
 }
 
 postgres_pool::counts postgres_calls::count() const {

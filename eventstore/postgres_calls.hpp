@@ -56,6 +56,8 @@ class awaited_call final : public postgres_call {
 /// server's process for it are warm. Owned by the store; the destructor ends what runs and refuses
 /// what is queued.
 ///
+/// A call that no thread has taken up when its connection should be there fails then.
+///
 /// A call that was not sent, or that the database undid in favour of another, is sent again until
 /// its time is over. A lost answer is asked for again by a call that only reads; one that writes
 /// hears `unknown_outcome`.
@@ -104,6 +106,7 @@ class postgres_calls {
     /// `wake`: of the thread that asks.
     [[nodiscard]] std::unique_ptr<postgres_call> take(std::condition_variable& wake);
     void carry_out(postgres_call& call);
+    void expire();
     /// Nothing if the call ended, otherwise why it is to be sent again.
     [[nodiscard]] std::optional<postgres_failure> attempt(postgres_call& call,
                                                           postgres_pool::lease held);
@@ -121,6 +124,8 @@ class postgres_calls {
     duration queued_{};
     bool is_stopping_ = false;
     std::vector<std::thread> threads_;
+    /// Looks for calls whose time is over in the queue.
+    std::thread watch_;
 };
 
 }  // namespace tidemark

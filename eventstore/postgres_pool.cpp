@@ -140,6 +140,15 @@ void postgres_pool::note_failure(const postgres_failure& failed) {
 
 error postgres_pool::late() {
     --counts_.waiting;
+    return note_late();
+}
+
+error postgres_pool::too_late() {
+    const lock held{mutex_};
+    return note_late();
+}
+
+error postgres_pool::note_late() {
     ++counts_.timed_out;
     if (last_failure_) return last_failure_->as_error(place_, postgres_failure::purpose::read);
     return {errc::overloaded, "PostgreSQL at " + place_ + ": all " +

@@ -82,6 +82,8 @@ class postgres_pool {
         duration waited{};
     };
     [[nodiscard]] counts count() const;
+    /// What a caller is told who waited in vain elsewhere, for a thread; it is counted.
+    [[nodiscard]] error too_late();
     [[nodiscard]] std::size_t connections_max() const { return options_.connections_max; }
     /// The server without its password.
     [[nodiscard]] const std::string& place() const { return place_; }
@@ -100,6 +102,7 @@ class postgres_pool {
     void note_failure(const postgres_failure& failed);
     [[nodiscard]] bool may_open(duration now) const;
     [[nodiscard]] error late();
+    [[nodiscard]] error note_late();
     [[nodiscard]] lease take(lease found, duration since);
     [[nodiscard]] std::unique_ptr<postgres_connection> trim();
     void give_back(lease& done);

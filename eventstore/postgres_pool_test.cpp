@@ -5,8 +5,10 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <future>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -234,6 +236,31 @@ TEST_CASE("postgres calls: a server that takes no writes any more is left for th
     }));
     REQUIRE(answer.has_value());
     CHECK(*answer == 2);
+}
+
+TEST_CASE("postgres calls: one that no connection is free for is overloaded at its deadline") {
+    if (!has_postgres()) return;
+    auto options = server();
+    options.connections_max = 1;
+    options.acquire_timeout = 50ms;
+    postgres_calls calls{options};
+    std::promise<void> is_in;
+    std::promise<void> may_go;
+    const std::function<result<int>(postgres_connection&)> hold =
+        [&is_in, goes = may_go.get_future().share()](postgres_connection&) -> result<int> {
+        is_in.set_value();
+        goes.wait();
+        return 1;
+    };
+    std::thread holder{[&] { CHECK(run(calls.read<int>(hold)).has_value()); }};
+    is_in.get_future().wait();
+    const auto late = run(calls.read<int>([](postgres_connection&) -> result<int> { return 2; }));
+    CHECK(calls.count().timed_out == 1);
+    may_go.set_value();
+    holder.join();
+    REQUIRE(late.has_error());
+    CHECK(late.error().code() == errc::overloaded);
+    CHECK(late.error().message().find("postgres.connections_max") != std::string::npos);
 }
 
 TEST_CASE("postgres calls: one call too many is overloaded at once") {
