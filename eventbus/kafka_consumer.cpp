@@ -150,9 +150,30 @@ result<std::vector<bus_message>> member::take(std::size_t limit) {
         polled_[next->partition] = next->offset + 1;
         has_work_ = true;
     }
+    measure_lag();
     // Told once, after what came before it.
     if (batch.empty() && failure_) return *std::exchange(failure_, std::nullopt);
     return batch;
+}
+
+/// By what the last fetches told of the partitions' ends: asks nobody.
+void member::measure_lag() {
+    std::uint64_t sum = 0;
+    for (const auto& [partition, next] : polled_) {
+        std::int64_t oldest = 0;
+        std::int64_t end = 0;
+        const auto code =
+            rd_kafka_get_watermark_offsets(handle_.get(), topic_.c_str(), partition, &oldest, &end);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && end > next) {
+            sum += static_cast<std::uint64_t>(end - next);
+        }
+    }
+    lag_ = sum;
+}
+
+std::optional<std::uint64_t> member::lag() const {
+    if (assigned_ == 0) return std::nullopt;
+    return lag_;
 }
 
 /// Nothing for what librdkafka mends by itself.

@@ -40,6 +40,9 @@ class member final : public listener, public std::enable_shared_from_this<member
     void close();
     /// Partitions it reads now.
     [[nodiscard]] std::size_t assigned() const { return assigned_; }
+    /// Messages behind what was polled, in partitions of which something was polled, as of the last
+    /// fetch; nothing before partitions are assigned.
+    [[nodiscard]] std::optional<std::uint64_t> lag() const;
 
     void failed(rd_kafka_resp_err_t code, std::string_view reason) override;
     void rebalanced(rd_kafka_t& handle, bool is_assigned,
@@ -59,6 +62,7 @@ class member final : public listener, public std::enable_shared_from_this<member
     void subscribe();
     [[nodiscard]] result<std::vector<bus_message>> take(std::size_t limit);
     [[nodiscard]] std::optional<error> judge_failure(const rd_kafka_message_t& told);
+    void measure_lag();
     [[nodiscard]] result<void> begin_commit();
     [[nodiscard]] std::optional<result<void>> committed();
 
@@ -92,6 +96,7 @@ class member final : public listener, public std::enable_shared_from_this<member
     unsigned rejoins_ = 0;
     std::atomic<bool> is_over_ = false;
     std::atomic<std::size_t> assigned_ = 0;
+    std::atomic<std::uint64_t> lag_ = 0;
 };
 
 }  // namespace tidemark::kafka

@@ -45,7 +45,8 @@ struct kafka_event_bus::state {
     blocking_pool blocking;
     mutable std::mutex mutex;
     std::shared_ptr<kafka::producer> current;
-    std::uint64_t replaced = 0;
+    /// Counted by producers that are gone.
+    kafka_statistics past;
     /// Topics that were seen; bounded by what the process publishes to.
     std::set<std::string, std::less<>> known;
 
@@ -59,7 +60,10 @@ struct kafka_event_bus::state {
         const std::scoped_lock lock{mutex};
         if (!current->is_dead()) return current;
         auto broken = std::exchange(current, kafka::producer::make(options, on));
-        ++replaced;
+        const auto counted = broken->statistics();
+        past.requests_failed += counted.requests_failed;
+        past.requests_repeated += counted.requests_repeated;
+        ++past.producers_replaced;
         close_later(broken);
         return current;
     }
@@ -141,6 +145,7 @@ class kafka_event_bus::reader final : public consumer {
         bus_->close_later(member_);
     }
     std::size_t assigned() const override { return member_->assigned(); }
+    std::optional<std::uint64_t> lag() const override { return member_->lag(); }
 
   private:
     std::shared_ptr<state> bus_;
@@ -229,9 +234,13 @@ awaitable<result<void>> kafka_event_bus::ensure_topic(std::string name) {
 
 void kafka_event_bus::hurry() { state_->in_use()->give_up(); }
 
-std::uint64_t kafka_event_bus::producers_replaced() const {
+kafka_statistics kafka_event_bus::statistics() const {
     const std::scoped_lock lock{state_->mutex};
-    return state_->replaced;
+    auto out = state_->current->statistics();
+    out.requests_failed += state_->past.requests_failed;
+    out.requests_repeated += state_->past.requests_repeated;
+    out.producers_replaced = state_->past.producers_replaced;
+    return out;
 }
 
 }  // namespace tidemark

@@ -3,6 +3,7 @@
 #include "tidemark/async/executor.hpp"
 #include "tidemark/eventbus/event_bus.hpp"
 #include "tidemark/eventbus/kafka_options.hpp"
+#include "tidemark/eventbus/kafka_statistics.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -42,7 +43,11 @@ class kafka_event_bus final : public event_bus {
 
     void hurry() override;
     /// Producers made anew so far.
-    [[nodiscard]] std::uint64_t producers_replaced() const;
+    [[nodiscard]] std::uint64_t producers_replaced() const {
+        return statistics().producers_replaced;
+    }
+    /// A few seconds old. Any thread.
+    [[nodiscard]] kafka_statistics statistics() const;
 
   private:
     struct state;

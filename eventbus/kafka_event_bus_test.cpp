@@ -232,6 +232,34 @@ TEST_CASE("kafka bus: what was polled before a rebalance cannot be committed aft
     CHECK(told.error().code() == errc::stale);
 }
 
+TEST_CASE("kafka bus: a consumer knows how many messages are behind what it polled") {
+    fixture f;
+    f.publish(numbered("t", 30, 1));
+    const auto reader = f.bus->subscribe("t", "g");
+    CHECK_FALSE(reader->lag().has_value());
+    std::size_t got = 0;
+    for (const std::size_t wanted : {10, 30}) {
+        while (got < wanted) {
+            const auto batch = run(f.world, reader->poll(wanted - got));
+            REQUIRE(batch.has_value());
+            got += batch->size();
+        }
+        CHECK(reader->lag() == 30 - wanted);
+    }
+}
+
+TEST_CASE("kafka bus: the producer's statistics tell of brokers and of producers made anew") {
+    fixture f;
+    f.warm_up();
+    f.brokers.fail_produce(out_of_order_sequence_number, 1);
+    while (f.publish_one() != delivery::persisted) {
+    }
+    CHECK(f.bus->statistics().producers_replaced >= 1);
+    const auto pause = f.world.make_timer(0);
+    while (f.bus->statistics().brokers_up == 0) run(f.world, pause->wait(10ms));
+    CHECK(f.bus->statistics().round_trip_seconds >= 0);
+}
+
 TEST_CASE("kafka bus: through brokers that fail and leaders that move a relay loses nothing") {
     fixture f{one_by_one};
     constexpr std::size_t streams = 20;

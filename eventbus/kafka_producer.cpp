@@ -189,6 +189,15 @@ void producer::distrusted(std::string_view broker, int x509_error) {
 /// https://github.com/confluentinc/librdkafka/blob/v2.0.2/STATISTICS.md: brokers.*.state
 void producer::measured(std::string_view json) {
     if (json.find("\"state\":\"UP\"") != std::string_view::npos) trouble_.is_over();
+    const auto told = parse_statistics(json);
+    if (!told) return;
+    const std::scoped_lock lock{statistics_mutex_};
+    statistics_ = *told;
+}
+
+kafka_statistics producer::statistics() const {
+    const std::scoped_lock lock{statistics_mutex_};
+    return statistics_;
 }
 
 result<std::size_t> producer::count_partitions(const std::string& topic, duration within) {

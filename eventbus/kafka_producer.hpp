@@ -2,12 +2,14 @@
 
 #include "tidemark/async/event.hpp"
 #include "tidemark/eventbus/kafka_handle.hpp"
+#include "tidemark/eventbus/kafka_statistics.hpp"
 #include "tidemark/eventbus/kafka_trouble.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -55,6 +57,8 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     [[nodiscard]] bool is_dead() const { return is_dead_; }
     /// Why the brokers cannot be reached; empty if they can.
     [[nodiscard]] std::string trouble() const { return trouble_.text(); }
+    /// As librdkafka told it last: every few seconds.
+    [[nodiscard]] kafka_statistics statistics() const;
     /// What has no report yet gets one at once.
     void give_up();
     /// Gives up what has no report yet. Blocks; nothing can be sent afterwards.
@@ -83,6 +87,8 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     std::atomic<bool> is_dead_ = false;
     bool has_given_up_ = false;
     kafka::trouble trouble_;
+    mutable std::mutex statistics_mutex_;
+    kafka_statistics statistics_;
 };
 
 }  // namespace tidemark::kafka
