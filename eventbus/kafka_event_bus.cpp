@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -20,6 +21,9 @@ namespace {
 constexpr blocking_options two_threads{.threads = 2, .queue_max = 1'024};
 /// Between two questions for a topic that nobody knows yet.
 constexpr duration topic_pause = std::chrono::milliseconds{100};
+/// How long brokers have to say who holds what of a group: it is asked again later, and who closes
+/// waits for it.
+constexpr duration group_patience = std::chrono::seconds{2};
 /// News of room may have gone to another publication.
 constexpr duration room_pause = std::chrono::milliseconds{50};
 
@@ -28,6 +32,23 @@ std::size_t size_of(const bus_message& message) {
     for (const auto& each : message.headers) size += each.name.size() + each.value.size();
     return size;
 }
+
+/// A question that sets a flag until it is answered, unless another one has it.
+class question {
+  public:
+    explicit question(std::atomic<bool>& is_under_way)
+        : is_under_way_{is_under_way}, is_first_{!is_under_way.exchange(true)} {}
+    question(const question&) = delete;
+    question& operator=(const question&) = delete;
+    ~question() {
+        if (is_first_) is_under_way_ = false;
+    }
+    [[nodiscard]] bool is_first() const { return is_first_; }
+
+  private:
+    std::atomic<bool>& is_under_way_;
+    const bool is_first_;
+};
 
 }  // namespace
 
@@ -45,6 +66,8 @@ struct kafka_event_bus::state {
     blocking_pool blocking;
     mutable std::mutex mutex;
     std::shared_ptr<kafka::producer> current;
+    /// A group is asked about, on a thread of the pool.
+    std::atomic<bool> is_asking = false;
     /// Counted by producers that are gone.
     kafka_statistics past;
     /// Topics that were seen; bounded by what the process publishes to.
@@ -113,7 +136,11 @@ struct kafka_event_bus::state {
     static awaitable<result<bool>> is_covered(std::shared_ptr<state> kept, std::string topic,
                                               std::string group) {
         auto job = [with = kept->producer(), topic = std::move(topic), group = std::move(group),
-                    within = kept->options.ask_timeout]() -> result<bool> {
+                    within = std::min(kept->options.ask_timeout, group_patience),
+                    kept]() -> result<bool> {
+            // A poll that is cut short asks again while its question is still under way.
+            const question asked{kept->is_asking};
+            if (!asked.is_first()) return error{errc::unavailable, "another group is asked about"};
             const auto there = with->count_partitions(topic, within);
             if (!there) return there.error();
             const auto held = with->count_held(group, topic, within);
