@@ -29,9 +29,7 @@ postgres_commit_counts postgres_storage::commits() const {
     return parts_->writer ? parts_->writer->counts() : postgres_commit_counts{};
 }
 
-postgres_pool::counts postgres_storage::connections() const {
-    return parts_->calls->count();
-}
+postgres_pool::counts postgres_storage::connections() const { return parts_->calls->count(); }
 
 std::size_t postgres_storage::connections_max() const {
     return parts_->calls->pool().connections_max();
