@@ -83,7 +83,7 @@ def check_keys(shop):
     assert again[0] == 201 and again[2] == first[2], f"{first[2]} was told again as {again[2]}"
     assert again[1]["Idempotency-Replayed"] == "true" and again[1]["ETag"] == '"v1"'
     assert first[1]["Idempotency-Replayed"] is None, "the first answer is no repetition"
-    assert_problem(post(orders, "key", order_of("bob")), 422, "key_reused", "key")
+    assert_problem(post(orders, "key", order_of("bob")), 422, "key_reused", "used before")
     other = post(orders, "another key", order_of("ada"))
     assert other[0] == 400, "a key with a space was taken"
     assert post(orders, "key-2", order_of("ada"))[2]["id"] != first[2]["id"]
