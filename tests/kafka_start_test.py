@@ -61,7 +61,8 @@ class Site:
             timeout=PATIENCE_SECONDS, check=False,
             env={**os.environ, **self.environment(password)})
         said = ended.stdout + ended.stderr
-        assert ended.returncode == code, f"{words} of {url} ended with {ended.returncode}: {said}"
+        assert code in (None, ended.returncode), \
+            f"{words} of {url} ended with {ended.returncode}: {said}"
         for part in parts:
             assert part in said, f"\"{part}\" is not said of {url} {flags}: {said}"
         self.keeps_secrets(said)
@@ -148,7 +149,8 @@ def check_good_start(at):
         wait_for(lambda: f"the bus is well: {bus_check(shop)}", lambda: bus_check(shop)[0])
 
         def published():
-            told = at.ask(0, (), url, right,
+            # Until the relay has made the topic there is nothing to look at.
+            told = at.ask(None, (), url, right,
                           words=("bus", "peek", "shop.events", "--from", "start", "--limit",
                                  "1000"))
             return told.count("order.placed.v1") == at.placed
