@@ -155,7 +155,8 @@ TEST_CASE("tool: consumers are listed and shown with the streams that wait and w
         CHECK(is(run_with({"consumer", "show", "none.v1", "--store", url}), exit_code::failed));
         // What a consumer keeps is no projection.
         const auto projections = run_with({"projection", "ls", "--json", "--store", url});
-        for (const auto& each : projections.json().at("items").as_array()) {
+        const auto listed_beside = projections.json();
+        for (const auto& each : listed_beside.at("items").as_array()) {
             CHECK(cli::cell(each, "name").find("sums") == std::string::npos);
         }
     });
