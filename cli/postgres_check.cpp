@@ -1,5 +1,6 @@
 #include "tidemark/cli/finding.hpp"
 #include "tidemark/cli/open_store.hpp"
+#include "tidemark/eventstore/log_renewal.hpp"
 #include "tidemark/eventstore/postgres_event_reads.hpp"
 #include "tidemark/eventstore/postgres_migrations.hpp"
 
@@ -36,6 +37,7 @@ finding check_schema(postgres_connection& session) {
     out.seen = session.schema() + " has " + std::to_string(steps.size()) + " migrations";
     auto fault = find_schema_fault(steps, session.place());
     if (!fault) fault = find_log_fault(session);
+    if (!fault) fault = find_home_fault(session);
     if (!fault) return out;
     out.is_ok = false;
     out.seen = fault->message();

@@ -23,11 +23,12 @@ result<log_renewal> renew(session& in, const renewal_order& order) {
 }
 
 std::string fate_of(const renewal_order& order) {
-    if (order.is_whole) return "go on";
     switch (order.relays) {
         case relay_fate::wait:
-            return "stand still: consumers have seen events of the log that is gone. Run this "
-                   "again with --relays";
+            return order.is_whole
+                       ? "are left as they are"
+                       : "stand still: consumers have seen events of the log that is gone. Run "
+                         "restored --nothing-lost --relays again, or go-on";
         case relay_fate::again:
             return "publish the whole log again";
         case relay_fate::go_on:

@@ -21,21 +21,11 @@ using namespace tidemark::testing;
 using namespace std::chrono_literals;
 using cli::exit_code;
 using store_test::counter;
+using store_test::sums;
 
 namespace {
 
 constexpr auto topic = "counters";
-
-struct sums {
-    static constexpr std::string_view name = "sums.v1";
-    using sources = tidemark::types<counter>;
-    static void project(read_model& to, const counter::added& e, const event_context&) {
-        const auto known = to.get("sum");
-        const auto sum = (known ? std::stoi(known->body) : 0) + e.amount;
-        to.put({"sum", std::to_string(sum), {}});
-    }
-    static void project(read_model&, const counter::cleared&, const event_context&) {}
-};
 
 ran run_with(const std::vector<std::string>& arguments) {
     return testing::run_with(cli::app{}, arguments);
@@ -125,6 +115,23 @@ TEST_CASE("tool: relays of a restored log go on, or publish it again, when they 
             CHECK(relay.published == (fate == "again" ? 2 : 1));
         });
     }
+}
+
+TEST_CASE("tool: what relays of a restored log do can be said later, without another identity") {
+    for_each_store([](const std::string& url) {
+        make_store(url);
+        const auto told = run_with({"restored", "--json", "--store", url});
+        REQUIRE_MESSAGE(is(told, exit_code::ok), told.remarks);
+        const auto later =
+            run_with({"restored", "--nothing-lost", "--relays", "go-on", "--json", "--store", url});
+        REQUIRE_MESSAGE(is(later, exit_code::ok), later.remarks);
+        CHECK(cli::cell(later.json(), "after") == cli::cell(told.json(), "after"));
+        process after{url};
+        after.add(2);
+        const auto relay = after.relay_at(position{2});
+        CHECK(relay.phase != relay_fsm::phase::parked);
+        CHECK(relay.published == 1);
+    });
 }
 
 TEST_CASE("tool: a log that was moved as a whole keeps its identity") {

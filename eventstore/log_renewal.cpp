@@ -1,5 +1,6 @@
 #include "tidemark/eventstore/log_renewal.hpp"
 
+#include "tidemark/async/clock.hpp"
 #include "tidemark/eventstore/file_lock.hpp"
 #include "tidemark/eventstore/postgres_connect.hpp"
 #include "tidemark/eventstore/postgres_connection.hpp"
@@ -13,85 +14,60 @@
 namespace tidemark {
 namespace {
 
-constexpr std::string_view sqlite_renew_sql =
-    "UPDATE meta SET incarnation = randomblob(16) WHERE id = 1";
-constexpr std::string_view sqlite_incarnation_sql = "SELECT incarnation FROM meta WHERE id = 1";
-constexpr std::string_view sqlite_keep_sql =
-    "UPDATE models SET incarnation = ?1 WHERE incarnation = ?2 AND name NOT LIKE 'relay:%'";
-constexpr std::string_view sqlite_go_on_sql =
-    "UPDATE models SET incarnation = ?1 WHERE incarnation = ?2 AND name LIKE 'relay:%'";
-constexpr std::string_view sqlite_again_sql =
+// Both backends are told the same.
+constexpr std::string_view renew_sql = "UPDATE meta SET incarnation = $1";
+constexpr std::string_view keep_models_sql =
+    "UPDATE models SET incarnation = $1 WHERE incarnation = $2 AND name NOT LIKE 'relay:%'";
+constexpr std::string_view relays_sql = "SELECT count(*) FROM models WHERE name LIKE 'relay:%'";
+constexpr std::string_view relays_go_on_sql =
+    "UPDATE models SET incarnation = $1 WHERE name LIKE 'relay:%'";
+constexpr std::string_view relays_again_sql =
     "UPDATE models SET name = NULL WHERE name LIKE 'relay:%'";
-constexpr std::string_view sqlite_relays_sql =
-    "SELECT count(*) FROM models WHERE name LIKE 'relay:%'";
 
-constexpr std::string_view lock_meta_sql = "SELECT incarnation FROM meta FOR UPDATE";
+constexpr std::string_view sqlite_incarnation_sql = "SELECT incarnation FROM meta WHERE id = 1";
+constexpr std::string_view postgres_incarnation_sql = "SELECT incarnation FROM meta FOR UPDATE";
+constexpr std::string_view come_home_sql = "UPDATE meta SET home = log_home()";
 constexpr std::string_view others_sql =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
     "AND pid <> pg_backend_pid() AND application_name = current_setting('application_name')";
-constexpr std::string_view renew_sql =
-    "UPDATE meta SET incarnation = gen_random_uuid() RETURNING incarnation";
-constexpr std::string_view come_home_sql = "UPDATE meta SET home = log_home()";
-constexpr std::string_view keep_sql =
-    "WITH moved AS (UPDATE models SET incarnation = $1 WHERE incarnation = $2 "
-    "AND name NOT LIKE 'relay:%' RETURNING 1) SELECT count(*) FROM moved";
-constexpr std::string_view go_on_sql =
-    "UPDATE models SET incarnation = $1 WHERE incarnation = $2 AND name LIKE 'relay:%'";
-constexpr std::string_view again_sql = "UPDATE models SET name = NULL WHERE name LIKE 'relay:%'";
-constexpr std::string_view relays_sql = "SELECT count(*) FROM models WHERE name LIKE 'relay:%'";
 
-message_id read_incarnation(sqlite_connection& file) {
-    sqlite_statement select{file, sqlite_incarnation_sql};
-    auto rows = select.query();
-    return rows.next() ? rows.id(0) : message_id{};
+/// The number of rows changed.
+template <class... Values>
+std::uint64_t change(sqlite_connection& in, std::string_view sql, const Values&... with) {
+    sqlite_statement statement{in, sql};
+    return static_cast<std::uint64_t>(statement.run({with...}));
+}
+template <class... Values>
+std::uint64_t change(postgres_connection& in, std::string_view sql, const Values&... with) {
+    return static_cast<std::uint64_t>(in.run(sql, {with...}).changed());
 }
 
-log_renewal renew(sqlite_connection& file, const renewal_order& order) {
-    log_renewal out;
-    file.execute("BEGIN IMMEDIATE");
-    out.before = out.after = read_incarnation(file);
-    out.relays = static_cast<std::uint64_t>(file.query_integer(std::string{sqlite_relays_sql}));
-    if (!order.is_whole) {
-        file.execute(std::string{sqlite_renew_sql});
-        out.after = read_incarnation(file);
-        sqlite_statement keep{file, sqlite_keep_sql};
-        out.read_models = static_cast<std::uint64_t>(keep.run({out.after, out.before}));
-        sqlite_statement go_on{file, sqlite_go_on_sql};
-        if (order.relays == relay_fate::go_on) go_on.run({out.after, out.before});
-        if (order.relays == relay_fate::again) file.execute(std::string{sqlite_again_sql});
-    }
-    file.execute(order.is_dry ? "ROLLBACK" : "COMMIT");
-    return out;
+std::uint64_t count(sqlite_connection& in, std::string_view sql) {
+    return static_cast<std::uint64_t>(in.query_integer(std::string{sql}));
 }
-
-std::uint64_t count(postgres_connection& session, std::string_view sql,
-                    std::initializer_list<postgres_value> with = {}) {
-    auto rows = session.run(sql, with);
+std::uint64_t count(postgres_connection& in, std::string_view sql) {
+    auto rows = in.run(sql);
     return rows.next() ? rows.number(0) : 0;
 }
 
-result<log_renewal> renew(postgres_connection& session, const renewal_order& order) {
-    log_renewal out;
-    session.execute("BEGIN");
-    auto found = session.run(lock_meta_sql);
-    if (found.next()) out.before = out.after = found.id(0);
-    if (const auto others = count(session, others_sql); others > 0) {
-        session.execute("ROLLBACK");
-        return error{errc::locked, "PostgreSQL at " + session.place() + ": " +
-                                       std::to_string(others) +
-                                       " other sessions are connected; stop every process that "
-                                       "serves this log first"};
-    }
-    out.relays = count(session, relays_sql);
-    session.run(come_home_sql);
+message_id fresh_identity(message_id before) {
+    real_random random;
+    return message_id::derive({"renewed log", before.to_string(), std::to_string(random.next()),
+                               std::to_string(random.next())});
+}
+
+/// Within a transaction; ends it.
+template <class Connection>
+log_renewal renew(Connection& in, message_id before, const renewal_order& order) {
+    log_renewal out{before, order.is_whole ? before : fresh_identity(before)};
+    out.relays = count(in, relays_sql);
     if (!order.is_whole) {
-        auto renewed = session.run(renew_sql);
-        if (renewed.next()) out.after = renewed.id(0);
-        out.read_models = count(session, keep_sql, {out.after, out.before});
-        if (order.relays == relay_fate::go_on) session.run(go_on_sql, {out.after, out.before});
-        if (order.relays == relay_fate::again) session.run(again_sql);
+        change(in, renew_sql, out.after);
+        out.read_models = change(in, keep_models_sql, out.after, before);
     }
-    session.execute(order.is_dry ? "ROLLBACK" : "COMMIT");
+    if (order.relays == relay_fate::go_on) change(in, relays_go_on_sql, out.after);
+    if (order.relays == relay_fate::again) change(in, relays_again_sql);
+    in.execute(order.is_dry ? "ROLLBACK" : "COMMIT");
     return out;
 }
 
@@ -108,7 +84,13 @@ result<log_renewal> renew_sqlite_log(const std::string& path, const renewal_orde
         sqlite_connection file{path, sqlite_connection::access::read_write};
         if (auto fault = check_sqlite_schema(file, path)) return std::move(*fault);
         file.execute("PRAGMA synchronous = FULL");
-        return renew(file, order);
+        file.execute("BEGIN IMMEDIATE");
+        sqlite_statement select{file, sqlite_incarnation_sql};
+        const auto before = [&select] {
+            auto rows = select.query();
+            return rows.next() ? rows.id(0) : message_id{};
+        }();
+        return renew(file, before, order);
     } catch (const sqlite_failure& failed) {
         return failed.as_error(path);
     }
@@ -122,7 +104,17 @@ result<log_renewal> renew_postgres_log(const postgres_options& options,
         if (auto fault = find_schema_fault(read_postgres_schema(session), session.place())) {
             return std::move(*fault);
         }
-        return renew(session, order);
+        session.execute("BEGIN");
+        auto rows = session.run(postgres_incarnation_sql);
+        const auto before = rows.next() ? rows.id(0) : message_id{};
+        if (const auto others = count(session, others_sql); others > 0) {
+            return error{errc::locked, "PostgreSQL at " + session.place() + ": " +
+                                           std::to_string(others) +
+                                           " other sessions are connected; stop every process "
+                                           "that serves this log first"};
+        }
+        session.run(come_home_sql);
+        return renew(session, before, order);
     } catch (const postgres_failure& failed) {
         return failed.as_error(mask_postgres_url(options.url), postgres_failure::purpose::write);
     }

@@ -16,7 +16,7 @@ class postgres_connection;
 
 /// What becomes of relays, whose topics hold events of the log that is gone.
 enum class relay_fate : std::uint8_t {
-    /// They stand still and say so.
+    /// They are left as they are: beside a new identity they stand still and say so.
     wait,
     /// They publish this log from its start, under its new identity.
     again,

@@ -16,17 +16,7 @@ namespace {
 
 using namespace tidemark;
 using store_test::counter;
-
-struct sums {
-    static constexpr std::string_view name = "sums.v1";
-    using sources = tidemark::types<counter>;
-    static void project(read_model& to, const counter::added& e, const event_context&) {
-        const auto known = to.get("sum");
-        const auto sum = (known ? std::stoi(known->body) : 0) + e.amount;
-        to.put({"sum", std::to_string(sum), {}});
-    }
-    static void project(read_model&, const counter::cleared&, const event_context&) {}
-};
+using store_test::sums;
 
 /// A log of one event of 5, beside rows and a checkpoint that were kept from elsewhere.
 struct world {

@@ -2,6 +2,7 @@
 
 #include "tidemark/core/core.hpp"
 #include "tidemark/eventbus/event_bus.hpp"
+#include "tidemark/eventstore/read_model.hpp"
 
 #include <stdexcept>
 #include <string>
@@ -68,6 +69,20 @@ TIDEMARK_MESSAGE(counter::clear, "counter.clear.v1")
 TIDEMARK_MESSAGE(counter::added, "counter.added.v1", amount)
 TIDEMARK_MESSAGE(counter::cleared, "counter.cleared.v1")
 TIDEMARK_STATE(counter::state, "counter.state.v1", value)
+
+/// All that was ever added to counters, in the document "sum".
+struct sums {
+    static constexpr std::string_view name = "sums.v1";
+    using sources = tidemark::types<counter>;
+    static void project(tidemark::read_model& to, const counter::added& e,
+                        const tidemark::event_context&) {
+        const auto known = to.get("sum");
+        const auto sum = (known ? std::stoi(known->body) : 0) + e.amount;
+        to.put({"sum", std::to_string(sum), {}});
+    }
+    static void project(tidemark::read_model&, const counter::cleared&,
+                        const tidemark::event_context&) {}
+};
 
 /// Asks the outside world and other counters for things.
 struct asker {
