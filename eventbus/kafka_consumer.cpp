@@ -89,35 +89,26 @@ awaitable<result<std::vector<bus_message>>> member::poll(execution& on, std::siz
 std::optional<duration> member::patience_left(execution& on) {
     if (misses_topic()) return topic_patience_;
     const std::scoped_lock held{mutex_};
-    if (!is_unreviewed_) return std::nullopt;
-    const auto now = on.clock().steady();
-    if (!review_due_) {
-        // A group that leaves partitions out on purpose is asked ever more seldom.
-        review_due_ = now + topic_patience_ * (1U << std::min(rejoins_, 6U));
-    }
-    return std::max(*review_due_ - now, duration{0});
+    return review_.wait(on.clock().steady());
 }
 
 /// A leader of a group that asked a broker which did not know the topic yet gives nobody anything,
 /// and librdkafka 2.0 leaves it at that, because what it subscribed to has not changed.
 awaitable<void> member::review() {
+    using enum group_review::finding;
     auto asking = is_covered_(topic_, group_);
     const auto covered = co_await std::move(asking);
     const std::scoped_lock held{mutex_};
-    review_due_.reset();
     if (is_over_ || !handle_) co_return;
+    auto found = missing;
     if (!covered) {
         kafka_log.debug("a group cannot be looked at", {"topic", topic_}, {"group", group_},
                         {"reason", covered.error().message()});
-        is_unreviewed_ = covered.error().is_retryable();
-        co_return;
+        found = covered.error().is_retryable() ? unknown : unknowable;
+    } else if (*covered) {
+        found = whole;
     }
-    is_unreviewed_ = false;
-    if (*covered) {
-        rejoins_ = 0;
-        co_return;
-    }
-    ++rejoins_;
+    if (!review_.looked(found)) co_return;
     kafka_log.warn("partitions that nobody was given: joining the group again", {"topic", topic_},
                    {"group", group_});
     join_again();
@@ -150,14 +141,15 @@ result<std::vector<bus_message>> member::take(std::size_t limit) {
         polled_[next->partition] = next->offset + 1;
         has_work_ = true;
     }
-    measure_lag();
     // Told once, after what came before it.
     if (batch.empty() && failure_) return *std::exchange(failure_, std::nullopt);
     return batch;
 }
 
 /// By what the last fetches told of the partitions' ends: asks nobody.
-void member::measure_lag() {
+std::optional<std::uint64_t> member::lag() const {
+    const std::scoped_lock held{mutex_};
+    if (assigned_ == 0 || !handle_) return std::nullopt;
     std::uint64_t sum = 0;
     for (const auto& [partition, next] : polled_) {
         std::int64_t oldest = 0;
@@ -168,12 +160,7 @@ void member::measure_lag() {
             sum += static_cast<std::uint64_t>(end - next);
         }
     }
-    lag_ = sum;
-}
-
-std::optional<std::uint64_t> member::lag() const {
-    if (assigned_ == 0) return std::nullopt;
-    return lag_;
+    return sum;
 }
 
 /// Nothing for what librdkafka mends by itself.
@@ -228,8 +215,7 @@ void member::rebalanced(rd_kafka_t& handle, bool is_assigned,
     } else {
         rd_kafka_assign(&handle, is_assigned ? &parts : nullptr);
     }
-    is_unreviewed_ = is_assigned;
-    review_due_.reset();
+    review_.rebalanced(is_assigned);
     const auto count = static_cast<std::size_t>(parts.cnt);
     const auto before = assigned_.load();
     assigned_ = is_assigned ? before + count : before - std::min(before, count);

@@ -2,6 +2,7 @@
 
 #include "tidemark/async/event.hpp"
 #include "tidemark/async/executor.hpp"
+#include "tidemark/eventbus/group_review.hpp"
 #include "tidemark/eventbus/kafka_handle.hpp"
 
 #include <atomic>
@@ -53,7 +54,8 @@ class member final : public listener, public std::enable_shared_from_this<member
         : topic_{std::move(topic)},
           group_{std::move(group)},
           topic_patience_{topic_patience},
-          is_covered_{std::move(is_covered)} {}
+          is_covered_{std::move(is_covered)},
+          review_{topic_patience} {}
 
     [[nodiscard]] bool misses_topic();
     [[nodiscard]] std::optional<duration> patience_left(execution& on);
@@ -62,7 +64,6 @@ class member final : public listener, public std::enable_shared_from_this<member
     void subscribe();
     [[nodiscard]] result<std::vector<bus_message>> take(std::size_t limit);
     [[nodiscard]] std::optional<error> judge_failure(const rd_kafka_message_t& told);
-    void measure_lag();
     [[nodiscard]] result<void> begin_commit();
     [[nodiscard]] std::optional<result<void>> committed();
 
@@ -74,7 +75,7 @@ class member final : public listener, public std::enable_shared_from_this<member
     event wake_;
     event answered_;
     /// Held while the handle is used: for moments only, so that shards may wait for it.
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     handle_ptr handle_;
     queue_ptr queue_;
     queue_ptr answers_;
@@ -89,14 +90,9 @@ class member final : public listener, public std::enable_shared_from_this<member
     std::optional<error> failure_;
     /// The topic is unknown to a broker: a failure, if it stays so.
     bool misses_topic_ = false;
-    /// The partitions that the group was given were not compared with the topic's yet; when they
-    /// are, on the steady clock, and how often it came out that some are missing.
-    bool is_unreviewed_ = false;
-    std::optional<duration> review_due_;
-    unsigned rejoins_ = 0;
+    group_review review_;
     std::atomic<bool> is_over_ = false;
     std::atomic<std::size_t> assigned_ = 0;
-    std::atomic<std::uint64_t> lag_ = 0;
 };
 
 }  // namespace tidemark::kafka

@@ -49,6 +49,10 @@ struct event_closer {
     void operator()(rd_kafka_event_t* told) const { rd_kafka_event_destroy(told); }
 };
 using event_ptr = std::unique_ptr<rd_kafka_event_t, event_closer>;
+struct topic_closer {
+    void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
+};
+using topic_ptr = std::unique_ptr<rd_kafka_topic_t, topic_closer>;
 using handle_ptr = std::unique_ptr<rd_kafka_t, handle_closer>;
 using parts_ptr = std::unique_ptr<rd_kafka_topic_partition_list_t, parts_closer>;
 using queue_ptr = std::unique_ptr<rd_kafka_queue_t, queue_closer>;

@@ -9,10 +9,6 @@
 namespace tidemark::kafka {
 namespace {
 
-struct topic_closer {
-    void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
-};
-
 std::optional<instant> stored_at(const rd_kafka_message_t& message) {
     rd_kafka_timestamp_type_t kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
     const auto at = rd_kafka_message_timestamp(&message, &kind);
@@ -95,7 +91,7 @@ class reader {
     }
 
     const reading& wanted_;
-    std::unique_ptr<rd_kafka_topic_t, topic_closer> topic_;
+    topic_ptr topic_;
     queue_ptr queue_;
     std::map<std::int32_t, rest> under_way_;
 };

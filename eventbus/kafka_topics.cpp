@@ -9,9 +9,6 @@ namespace {
 constexpr int moving_attempts_max = 20;
 constexpr int moving_pause_milliseconds = 200;
 
-struct topic_closer {
-    void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
-};
 struct metadata_closer {
     void operator()(const rd_kafka_metadata_t* told) const { rd_kafka_metadata_destroy(told); }
 };
@@ -63,11 +60,38 @@ result<void> judge_creation(rd_kafka_event_t& told, const std::string& doing) {
     return {};
 }
 
+/// Right after a topic was made, or a broker went, its leaders are not where they were said to be.
+bool is_moving(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
+bool has_moving(const rd_kafka_topic_partition_list_t& parts) {
+    return std::any_of(parts.elems, parts.elems + parts.cnt,
+                       [](const auto& part) { return is_moving(part.err); });
+}
+
+/// Asks again while leaders move, for a few seconds. What is asked for stands where the answer
+/// comes, so it is kept.
+rd_kafka_resp_err_t find_offsets_of_moving(rd_kafka_t& handle,
+                                           rd_kafka_topic_partition_list_t& parts,
+                                           duration within) {
+    const parts_ptr asked{rd_kafka_topic_partition_list_copy(&parts)};
+    const queue_ptr pause{rd_kafka_queue_new(&handle)};
+    for (auto attempt = 1;; ++attempt) {
+        const auto code = rd_kafka_offsets_for_times(&handle, &parts, milliseconds(within));
+        const auto is_settled = !is_moving(code) && !has_moving(parts);
+        if (is_settled || attempt == moving_attempts_max) return code;
+        const event_ptr none{rd_kafka_queue_poll(pause.get(), moving_pause_milliseconds)};
+        for (auto i = 0; i < parts.cnt; ++i) parts.elems[i].offset = asked->elems[i].offset;
+    }
+}
+
 }  // namespace
 
 result<std::vector<kafka_topic>> find_topics(rd_kafka_t& handle, const std::string& name,
                                              duration within, const trouble& known) {
-    std::unique_ptr<rd_kafka_topic_t, topic_closer> named;
+    topic_ptr named;
     if (!name.empty()) {
         named.reset(rd_kafka_topic_new(&handle, name.c_str(), nullptr));
         if (!named) return as_error(rd_kafka_last_error(), called(name));
@@ -119,37 +143,6 @@ result<void> check_partitions(const std::string& topic, std::size_t found, std::
                      "; a key would change its partition and lose its order: set "
                      "kafka.partitions to what it has, or name another topic"};
 }
-
-namespace {
-
-/// Right after a topic was made, or a broker went, its leaders are not where they were said to be.
-bool is_moving(rd_kafka_resp_err_t code) {
-    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-}
-
-bool has_moving(const rd_kafka_topic_partition_list_t& parts) {
-    return std::any_of(parts.elems, parts.elems + parts.cnt,
-                       [](const auto& part) { return is_moving(part.err); });
-}
-
-/// Asks again while leaders move, for a few seconds. What is asked for stands where the answer
-/// comes, so it is kept.
-rd_kafka_resp_err_t find_offsets_of_moving(rd_kafka_t& handle,
-                                           rd_kafka_topic_partition_list_t& parts,
-                                           duration within) {
-    const parts_ptr asked{rd_kafka_topic_partition_list_copy(&parts)};
-    const queue_ptr pause{rd_kafka_queue_new(&handle)};
-    for (auto attempt = 1;; ++attempt) {
-        const auto code = rd_kafka_offsets_for_times(&handle, &parts, milliseconds(within));
-        const auto is_settled = !is_moving(code) && !has_moving(parts);
-        if (is_settled || attempt == moving_attempts_max) return code;
-        const event_ptr none{rd_kafka_queue_poll(pause.get(), moving_pause_milliseconds)};
-        for (auto i = 0; i < parts.cnt; ++i) parts.elems[i].offset = asked->elems[i].offset;
-    }
-}
-
-}  // namespace
 
 result<void> find_offsets(rd_kafka_t& handle, rd_kafka_topic_partition_list_t& parts,
                           duration within, const trouble& known) {
