@@ -6,6 +6,7 @@
 #include "tidemark/cli/build_version.hpp"
 #include "tidemark/cli/failure.hpp"
 #include "tidemark/cli/json_out.hpp"
+#include "tidemark/cli/kafka_watch.hpp"
 #include "tidemark/cli/open_store.hpp"
 #include "tidemark/cli/postgres_watch.hpp"
 #include "tidemark/core/thrown.hpp"
@@ -214,6 +215,7 @@ void serving::observe() {
     if (const auto* events = as_postgres(*events_)) {
         observe_connections(registry_, catalog, *events, observed_);
     }
+    observe_brokers(registry_, *bus_, observed_);
 }
 
 void serving::measure_relays(position end) const {

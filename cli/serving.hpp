@@ -95,11 +95,12 @@ class serving {
     config config_;
     serve_mode mode_;
     metrics_registry registry_;
-    std::vector<metrics::registration> observed_;
     io world_;
     std::unique_ptr<storage> events_;
     std::unique_ptr<event_bus> bus_;
     tidemark::runtime runtime_;
+    /// Before what they measure ends.
+    std::vector<metrics::registration> observed_;
     request_meter meter_;
     http::health health_;
     std::unique_ptr<http::server> api_;

@@ -1,5 +1,7 @@
 #include "tidemark/observability/catalog.hpp"
 
+#include "tidemark/observability/broker_metrics.hpp"
+
 #include <initializer_list>
 
 namespace tidemark {
@@ -173,9 +175,29 @@ runtime_metrics::runtime_metrics(metrics_registry& registry) {
                                   .help = "What is running; the value is always 1."});
 }
 
+broker_metrics::broker_metrics(metrics_registry& registry) {
+    const declarer d{registry};
+    bus_messages_waiting = d.gauge("bus_messages_waiting", {},
+                                   "Messages handed to the brokers and not confirmed by them.");
+    bus_bytes_waiting = d.gauge("bus_bytes_waiting", {}, "Bytes of those messages.");
+    bus_brokers = d.gauge("bus_brokers", {"state"},
+                          "Brokers that are connected (up), were not needed yet (idle), or "
+                          "should be connected and are not (down).");
+    bus_round_trip =
+        d.gauge("bus_round_trip", {}, "Mean time of the brokers' answers in the last seconds.",
+                unit::seconds);
+    bus_requests_failed = d.counter("bus_requests_failed", {},
+                                    "Requests to brokers that failed or were not answered.");
+    bus_requests_repeated =
+        d.counter("bus_requests_repeated", {}, "Requests to brokers that were sent again.");
+    bus_producers_replaced = d.counter("bus_producers_replaced", {},
+                                       "Producers that broke for good and were made anew.");
+}
+
 std::string metrics_page() {
     metrics_registry registry;
     const runtime_metrics declared{registry};
+    const broker_metrics brokers{registry};
     const auto process = observe_process(registry);
     std::string out =
         "# Metrics\n\n"

@@ -1,5 +1,7 @@
 #include "tidemark/observability/catalog.hpp"
 
+#include "tidemark/observability/broker_metrics.hpp"
+
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
@@ -14,7 +16,7 @@ namespace {
 using namespace tidemark;
 
 /// Every family of the catalog with at least one series in it.
-void touch_all(runtime_metrics& m) {
+void touch_all(runtime_metrics& m, broker_metrics& b) {
     const auto touch = [](const auto&... families) {
         (void)std::initializer_list<int>{(families(), 0)...};
     };
@@ -41,6 +43,10 @@ void touch_all(runtime_metrics& m) {
         [&] { m.horizon_lag_events.get().set(1); }, [&] { m.horizon_lag.get().set(.1); },
         [&] { m.relay_pending_events.get().set(1); }, [&] { m.relay_oldest_age.get().set(1); },
         [&] { m.bus_publish_duration.with({one, "done"}).observe(.1); },
+        [&] { b.bus_messages_waiting.get().set(1); }, [&] { b.bus_bytes_waiting.get().set(1); },
+        [&] { b.bus_brokers.with({"up"}).set(1); }, [&] { b.bus_round_trip.get().set(.1); },
+        [&] { b.bus_requests_failed.get().add(); }, [&] { b.bus_requests_repeated.get().add(); },
+        [&] { b.bus_producers_replaced.get().add(); },
         [&] { m.bus_consumed.with({one, one, "applied"}).add(); },
         [&] { m.bus_consumer_lag_messages.with({one, one}).set(1); },
         [&] { m.bus_consumer_lag.with({one, one}).set(.1); },
@@ -82,12 +88,13 @@ TEST_CASE("catalog: every declared family can be counted in") {
     metrics_registry registry;
     runtime_metrics m{registry};
     const auto process = observe_process(registry);
-    touch_all(m);
+    broker_metrics b{registry};
+    touch_all(m, b);
     const auto text = registry.text();
     for (const auto& what : registry.declarations()) {
         CHECK_MESSAGE(text.find("# TYPE " + what.name + " ") != std::string::npos, what.name);
     }
-    CHECK(registry.declarations().size() == 45 + 7);
+    CHECK(registry.declarations().size() == 52 + 7);
 }
 
 TEST_CASE("catalog: the process is measured") {
@@ -118,7 +125,8 @@ TEST_CASE("catalog: promtool finds nothing to criticise") {
     metrics_registry registry;
     runtime_metrics m{registry};
     const auto process = observe_process(registry);
-    touch_all(m);
+    broker_metrics b{registry};
+    touch_all(m, b);
     CHECK(promtool(registry.text()) == 0);
     CHECK(promtool("# TYPE badName counter\nbadName 1\n") != 0);
 }

@@ -11,14 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 from kafka_cluster import Cluster, Unavailable  # noqa: E402
 from kafka_security import authority  # noqa: E402
-from shop_process import Shop, call, post  # noqa: E402
+from shop_process import Shop, call, post, wait_for  # noqa: E402
 
 WRONG = "wr0ng-pa55word"
 PASSWORD_FILE = "TIDEMARK_KAFKA_PASSWORD_FILE"
@@ -89,16 +88,6 @@ def bus_check(shop):
     return found["status"] == "passing", str(found)
 
 
-def wait_for(claim, question):
-    until = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        found = question()
-        if found:
-            return found
-        assert time.monotonic() < until, f"not within {PATIENCE_SECONDS} s: {claim()}"
-        time.sleep(0.05)
-
-
 def check_verbs(at, other):
     """Each thing that can be wrong between the program and the broker."""
     right, url = at.secure(), at.security.url()
@@ -130,7 +119,8 @@ def check_bad_start(at, url, flags, parts, password="right"):
             is_ok, said = bus_check(shop)
             return not is_ok and all(part in said for part in parts) and said
 
-        said = wait_for(lambda: f"readiness says {parts}: {bus_check(shop)}", is_said)
+        said = wait_for(lambda: f"readiness says {parts}: {bus_check(shop)}", is_said,
+                        PATIENCE_SECONDS)
         at.keeps_secrets(said)
         assert shop.stop() == 0, "the shop did not end well"
     except BaseException:
@@ -146,7 +136,8 @@ def check_good_start(at):
     shop = at.start(url, right, verb="run")
     try:
         at.order(shop)
-        wait_for(lambda: f"the bus is well: {bus_check(shop)}", lambda: bus_check(shop)[0])
+        wait_for(lambda: f"the bus is well: {bus_check(shop)}", lambda: bus_check(shop)[0],
+                 PATIENCE_SECONDS)
 
         def published():
             # Until the relay has made the topic there is nothing to look at.
@@ -155,12 +146,26 @@ def check_good_start(at):
                                  "1000"))
             return told.count("order.placed.v1") == at.placed
 
-        wait_for(lambda: f"{at.placed} orders are on the topic", published)
+        wait_for(lambda: f"{at.placed} orders are on the topic", published, PATIENCE_SECONDS)
         at.ask(0, ("3 partitions, 1 copies of each",), url, right, words=("bus", "check"))
+        check_metrics(shop)
         assert shop.stop() == 0, "the shop did not end well"
     except BaseException:
         shop.kill()
         raise
+
+
+def check_metrics(shop):
+    """What the client of the brokers tells of them is served."""
+    def served():
+        return call(shop.admin("/metrics"))[2]
+
+    wait_for(served, lambda: 'tidemark_bus_brokers{state="up"} 1' in served(),
+             PATIENCE_SECONDS)
+    for name in ("tidemark_bus_messages_waiting", "tidemark_bus_round_trip_seconds",
+                 "tidemark_bus_requests_failed_total", "tidemark_bus_producers_replaced_total",
+                 'tidemark_bus_publish_duration_seconds_count{topic="shop.events"'):
+        assert name in served(), f"{name} is not served"
 
 
 def main():

@@ -88,14 +88,15 @@ def call(url, method="GET", body=None, headers=None, timeout=10):
 
 
 def wait_for(claim, question, seconds=30):
-    """The first answer that counts as true. The deadline only ends a test that has failed."""
+    """The first answer that counts as true. The deadline only ends a test that has failed, and
+    says what was claimed, or what the claim, if it is a function, sees then."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = question()
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {claim}")
+    raise AssertionError(f"not within {seconds} s: {claim() if callable(claim) else claim}")
 
 
 def post(url, key, body, timeout=10):
