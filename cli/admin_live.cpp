@@ -1,7 +1,6 @@
-#include "tidemark/async/event.hpp"
 #include "tidemark/cli/admin_page.hpp"
 #include "tidemark/cli/json_out.hpp"
-#include "tidemark/http/event_stream.hpp"
+#include "tidemark/http/log_feed.hpp"
 
 #include <charconv>
 #include <utility>
@@ -9,33 +8,13 @@
 namespace tidemark::cli {
 namespace {
 
-constexpr std::size_t batch = 200;
-constexpr duration poll = std::chrono::milliseconds{100};
+std::optional<http::sse_event> tell(const recorded_event& e) {
+    return http::sse_event{std::to_string(e.position.value()), "event", to_json(e)};
+}
 
-/// Sends every event after `after` and goes on with those to come. A position is never passed over:
-/// the next page begins where this one ended, and a page ends at the horizon.
+/// Keeps what the producer uses alive.
 awaitable<void> send_events(admin_ref from, position after, http::event_stream& to) {
-    const executor here = co_await boost::asio::this_coro::executor;
-    const auto pause = from->app().world().make_timer(here);
-    auto seen = after;
-    while (to.is_open()) {
-        auto page = co_await from->events().read_all(seen, batch);
-        if (!page) {
-            // The reader connects again and goes on from its last event.
-            to.finish();
-            co_return;
-        }
-        for (const auto& e : page->events) {
-            http::sse_event out;
-            out.id = std::to_string(e.position.value());
-            out.name = "event";
-            out.content = to_json(e);
-            const auto is_taken = co_await to.push(std::move(out));
-            if (!is_taken) co_return;
-        }
-        seen = page->seen;
-        if (!is_full_page(page->events, batch)) co_await pause->wait(poll);
-    }
+    co_await http::feed_log(to, from->events(), from->app().world(), after, tell);
 }
 
 awaitable<http::response> stream_events(admin_ref from, http::request r) {

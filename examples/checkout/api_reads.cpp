@@ -3,9 +3,7 @@
 #include "tidemark/examples/checkout/api_parts.hpp"
 #include "tidemark/examples/checkout/views.hpp"
 #include "tidemark/http/cursor.hpp"
-#include "tidemark/http/event_stream.hpp"
-
-#include <boost/asio/this_coro.hpp>
+#include "tidemark/http/log_feed.hpp"
 
 #include <charconv>
 
@@ -22,7 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t page_max = 500;
-constexpr std::size_t stream_batch = 200;
 constexpr std::uint64_t wait_max_ms = 30'000;
 
 response bad_number(std::string_view name, std::uint64_t most) {
@@ -169,28 +166,9 @@ awaitable<response> order_events(tidemark::runtime& app, request r) {
     co_return http::json(200, std::move(out));
 }
 
-awaitable<void> send_events(tidemark::runtime& app, position after, http::event_stream& to) {
-    const tidemark::executor here = co_await boost::asio::this_coro::executor;
-    const auto pause = app.world().make_timer(here);
-    auto seen = after;
-    while (to.is_open()) {
-        auto page = co_await app.events().read_all(seen, stream_batch);
-        if (!page) {
-            to.finish();  // the reader comes back with its last id
-            co_return;
-        }
-        for (const auto& e : page->events) {
-            if (!is_public(e)) continue;
-            http::sse_event out;
-            out.id = std::to_string(e.position.value());
-            out.name = e.message.name;
-            out.content = event_json(e);
-            const auto is_taken = co_await to.push(std::move(out));
-            if (!is_taken) co_return;
-        }
-        seen = page->seen;
-        if (!tidemark::is_full_page(page->events, stream_batch)) co_await pause->wait(50ms);
-    }
+std::optional<http::sse_event> tell(const tidemark::recorded_event& e) {
+    if (!is_public(e)) return std::nullopt;
+    return http::sse_event{std::to_string(e.position.value()), e.message.name, event_json(e)};
 }
 
 response event_feed(tidemark::runtime& app, const request& r) {
@@ -204,8 +182,9 @@ response event_feed(tidemark::runtime& app, const request& r) {
                                    "\" is not the id of an event of this stream"));
         }
     }
-    return http::stream(
-        [&app, after](http::event_stream& to) { return send_events(app, position{after}, to); });
+    return http::stream([&app, after](http::event_stream& to) {
+        return http::feed_log(to, app.events(), app.world(), position{after}, tell);
+    });
 }
 
 /// Asked for the id that `Tidemark-Command` told, or for the `Idempotency-Key` itself.
