@@ -70,7 +70,7 @@ finding check_copies(postgres_connection& session) {
 std::string text_of(const horizon_holder& held) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(held.held).count();
     const auto who = held.backend == 0
-                         ? std::string{"a prepared transaction"}
+                         ? "prepared transaction '" + held.application + "' of " + held.client
                          : "session " + std::to_string(held.backend) + " ('" + held.application +
                                "' at " + held.client + ", " + held.state + ")";
     return who + " holds readers at position " + std::to_string(held.position.value()) + " for " +
@@ -85,7 +85,7 @@ finding check_horizon(postgres_connection& session) {
     out.seen = text_of(first);
     out.is_ok = first.held < append_open_max;
     out.fix = first.backend == 0
-                  ? "COMMIT PREPARED or ROLLBACK PREPARED what pg_prepared_xacts lists"
+                  ? "COMMIT PREPARED '" + first.application + "', or ROLLBACK PREPARED it"
                   : "SELECT pg_terminate_backend(" + std::to_string(first.backend) + ")";
     return out;
 }

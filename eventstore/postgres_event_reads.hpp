@@ -50,7 +50,8 @@ void save_snapshot(postgres_connection& session, const snapshot& taken);
 struct horizon_holder {
     /// Events after this position are not shown before the session's transaction ends.
     tidemark::position position;
-    /// Process id in the server; 0 for a prepared transaction.
+    /// Process id in the server; 0 for a prepared transaction, whose name is then `application`
+    /// and its role `client`.
     int backend = 0;
     std::string application;
     std::string client;

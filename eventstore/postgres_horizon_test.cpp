@@ -181,6 +181,10 @@ TEST_CASE("horizon: a prepared transaction holds it until it is decided") {
     const auto holders = horizon_holders(log.reader);
     REQUIRE(holders.size() == 1);
     CHECK(holders[0].backend == 0);
+    CHECK(holders[0].application == log.database.name());
+    CHECK_FALSE(holders[0].client.empty());
+    CHECK(holders[0].held > duration{0});
+    CHECK(horizon_holders(log.reader).at(0).held > holders[0].held);
     log.quick.execute("COMMIT PREPARED " + name);
     CHECK(positions_of(read_from(log.reader)) == list{1, 2});
 }

@@ -142,19 +142,25 @@ BEGIN
 END
 $function$;
 
--- Sessions that hold the horizon back, the one that does so most first. pid is NULL for a prepared
--- transaction.
+-- Sessions that hold the horizon back, the one that does so most first. For a prepared transaction
+-- pid and state are NULL, application is its name and client the role that prepared it.
 CREATE FUNCTION horizon_holders()
 RETURNS TABLE("position" bigint, pid integer, application text, client text, state text,
               began timestamptz) LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT AS $function$
-  SELECT ((l.classid::bigint & 65535) << 32) | l.objid::bigint, l.pid, a.application_name,
-         coalesce(host(a.client_addr), 'local'), a.state, a.xact_start
-  FROM meta m, pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  SELECT ((l.classid::bigint & 65535) << 32) | l.objid::bigint, l.pid,
+         coalesce(a.application_name, x.gid),
+         coalesce(host(a.client_addr), x.owner::text, 'local'), a.state,
+         coalesce(a.xact_start, x.prepared)
+  FROM meta m, pg_locks l
+  LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  LEFT JOIN pg_locks t ON l.pid IS NULL AND t.pid IS NULL AND t.locktype = 'transactionid'
+    AND t.virtualtransaction = l.virtualtransaction
+  LEFT JOIN pg_prepared_xacts x ON x.transaction = t.transactionid
   WHERE l.locktype = 'advisory' AND l.objsubid = 1
     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
     AND l.classid::bigint >> 16 = m.lock_tag
-  ORDER BY 1, a.xact_start
+  ORDER BY 1, 6
 $function$;
 
 -- One step of forgetting answers: looks at `most` of them behind (after_scope, after_id), in the
