@@ -96,7 +96,12 @@ http::response list(std::string items, std::string_view next) {
                       object_writer{}.trusted("items", items).text_or_null("next", next).end());
 }
 
-http::response failed(const error& why) { return http::refuse(http::to_problem(why)); }
+http::response failed(const error& why) {
+    auto told = http::to_problem(why);
+    // Who asks here may read what is stored, and has to mend it.
+    if (why.code() == errc::undecodable) told.detail = why.message();
+    return http::refuse(std::move(told));
+}
 
 void add(http::router& to, http::method m, const char* pattern, const admin_ref& from,
          admin_action run) {

@@ -50,9 +50,7 @@ boost::json::value connection::take(reply answered, const std::string& target) c
     const auto detail = cell(answered.body, "detail");
     const auto what =
         detail.empty() ? "the admin API answered " + std::to_string(answered.status) : detail;
-    if (auto stored = undecodable(what, place() + target)) {
-        throw failure{exit_code::failed, std::move(*stored)};
-    }
+    if (code == "undecodable") throw undecodable(what, place() + target);
     failure::text said{"CLI-007", what + (code.empty() ? "" : " (" + code + ")"), place() + target,
                        "see --help of the verb, and the log of the process"};
     if (answered.status == 404) {

@@ -34,10 +34,8 @@ class failure : public std::runtime_error {
     text said_;
 };
 
-/// What is told of a stored message that this program cannot read, from the sentence that says so;
-/// nothing for a sentence about something else.
-[[nodiscard]] std::optional<failure::text> undecodable(const std::string& what,
-                                                       const std::string& from);
+/// What is told of a stored message that this program cannot read; `what` names it.
+[[nodiscard]] failure undecodable(const std::string& what, const std::string& from);
 
 /// The failure of an error of the machinery.
 [[nodiscard]] failure to_failure(const error& why, const std::string& from);

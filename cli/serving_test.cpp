@@ -220,9 +220,8 @@ TEST_CASE(
                           std::string::npos,
                       told.remarks);
         CHECK_MESSAGE(
-            told.remarks.find("fix      add an upcaster from counter.added.v1 to what the "
-                              "program reads today; as it is stored: stream cat "
-                              "counter-a --from 2") != std::string::npos,
+            told.remarks.find("fix      add an upcaster from the stored name to what the program "
+                              "reads today") != std::string::npos,
             told.remarks);
     };
     check(f.live({"stream", "state", "counter-a"}));

@@ -97,11 +97,14 @@ std::optional<error> read_named(std::string_view name, std::string_view payload,
 error with_location(const error& failure, const stream_id& stream, version at) {
     const auto place = " (stream " + json_text::excerpt(stream.text(), 255) + ", version " +
                        std::to_string(at.value()) + ')';
+    const auto is_ours =
+        failure.code() == errc::unknown_message || failure.code() == errc::malformed_payload;
+    const auto code = is_ours ? errc::undecodable : failure.code();
     const auto& message = failure.message();
     const auto colon =
         message.starts_with("cannot decode ") ? message.find(": ") : std::string::npos;
-    if (colon == std::string::npos) return {failure.code(), message + place};
-    return {failure.code(), message.substr(0, colon) + place + message.substr(colon)};
+    if (colon == std::string::npos) return {code, message + place};
+    return {code, message.substr(0, colon) + place + message.substr(colon)};
 }
 
 }  // namespace tidemark

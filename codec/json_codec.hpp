@@ -123,8 +123,9 @@ template <class Variant>
     return value;
 }
 
-/// The same error, saying where the message stands: "cannot decode order.placed.v2 (stream
-/// order-17, version 7): $.items[1].qty expected …".
+/// What `failure`, met at a stored message, is to those who read streams, saying where it stands:
+/// "cannot decode order.placed.v2 (stream order-17, version 7): $.items[1].qty expected …". A name
+/// or a payload that does not fit is `undecodable` from here on; other codes stay.
 [[nodiscard]] error with_location(const error& failure, const stream_id& stream, version at);
 
 }  // namespace tidemark

@@ -176,11 +176,11 @@ TEST_CASE("json_codec: an error says in which stream and at which version it hap
         "order.placed.v2", R"({"items":[{"sku":"a","qty":1},{"sku":"b","qty":"two"}],"total":1})");
     const auto located = tidemark::with_location(
         decoded.error(), tidemark::stream_id{"order", "018f"}, tidemark::version{7});
-    CHECK(located.code() == tidemark::errc::malformed_payload);
+    CHECK(located.code() == tidemark::errc::undecodable);
     CHECK(located.message() ==
           "cannot decode order.placed.v2 (stream order-018f, version 7): "
           "$.items[1].qty expected integer, got string \"two\"");
     const tidemark::error other{tidemark::errc::io_error, "the disk: is gone"};
-    CHECK(tidemark::with_location(other, tidemark::stream_id{"a", "b"}, tidemark::version{1})
-              .message() == "the disk: is gone (stream a-b, version 1)");
+    CHECK(tidemark::with_location(other, tidemark::stream_id{"a", "b"}, tidemark::version{1}) ==
+          tidemark::error{tidemark::errc::io_error, "the disk: is gone (stream a-b, version 1)"});
 }

@@ -35,6 +35,8 @@ std::string_view to_string(errc code) {
             return "unknown_message";
         case errc::malformed_payload:
             return "malformed_payload";
+        case errc::undecodable:
+            return "undecodable";
         case errc::quarantined:
             return "quarantined";
         case errc::shutting_down:
@@ -86,6 +88,7 @@ bool is_retryable(errc code) {
         case errc::key_reused:
         case errc::unknown_message:
         case errc::malformed_payload:
+        case errc::undecodable:
         case errc::quarantined:
         case errc::invalid_argument:
         case errc::not_found:

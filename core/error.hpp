@@ -29,6 +29,9 @@ enum class errc {
     unknown_message,
     /// The payload does not fit the message.
     malformed_payload,
+    /// A stored message is not one that this program can read: its name is unknown, or its payload
+    /// does not fit the type of that name.
+    undecodable,
     /// The stream cannot be folded and is set aside until it is mended.
     quarantined,
     /// The process is draining and takes no new work.

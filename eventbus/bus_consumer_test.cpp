@@ -71,7 +71,7 @@ struct fixture {
             const auto before = known ? std::stoull(known->body) : 0;
             rows.put({key, std::to_string(before * 10 + event.version.value()), {}});
             if (event.message.payload == "fail" && !*mended) throw std::runtime_error{"no"};
-            if (event.message.payload == "{") return error{errc::malformed_payload, "no json"};
+            if (event.message.payload == "{") return error{errc::undecodable, "no json"};
             return {};
         };
     }
@@ -326,7 +326,7 @@ TEST_CASE("bus consumer: messages that are no events go to the dead-letter topic
             codes.emplace(find_header(each, dead_letter_header::code).value_or(""));
             if (each.key == "k") CHECK(each.payload == "hello");
         }
-        CHECK(codes == std::set<std::string>{"malformed_payload", "too_large"});
+        CHECK(codes == std::set<std::string>{"malformed_payload", "too_large", "undecodable"});
         CHECK(f.effects("a") == "1");
         f.wait_for_commit();
         // Handed over, they are kept no longer.

@@ -128,7 +128,7 @@ void consumer_ledger::take(std::span<const consumed_event> batch,
 void consumer_ledger::take_one(const consumed_event& arrived, known_place& place,
                                const std::string& key) {
     const auto failure = apply(arrived.event);
-    if (failure && failure->code() == errc::malformed_payload) {
+    if (failure && failure->code() == errc::undecodable) {
         auto message = message_of(arrived);
         refuse(std::move(message), *failure);
         return;

@@ -29,7 +29,7 @@ enum class version_check : std::uint8_t {
 };
 
 /// Takes one event in, within the consumer's transaction. Runs on the store's thread and must not
-/// block. `malformed_payload` as answer: this is no event; any other failure, or an exception: this
+/// block. `undecodable` as answer: this is no event; any other failure, or an exception: this
 /// event cannot be taken in, now.
 using consumer_effect = std::function<result<void>(read_model&, const recorded_event&)>;
 

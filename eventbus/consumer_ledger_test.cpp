@@ -47,7 +47,7 @@ struct fixture {
             rows.put({key, text + std::to_string(event.version.value()), {}});
             const auto& payload = event.message.payload;
             if (payload == "fail" && !is_mended) throw std::runtime_error{"it failed"};
-            if (payload == "malformed") return error{errc::malformed_payload, "no json"};
+            if (payload == "malformed") return error{errc::undecodable, "no json"};
             return {};
         };
     }
@@ -252,7 +252,7 @@ TEST_CASE("consumer ledger: a payload that is no event is set aside and leaves a
     REQUIRE(kept.size() == 1);
     const auto content = consumer_records::read_kept(kept[0]);
     CHECK(content.message.payload == "malformed");
-    CHECK(content.note.code == "malformed_payload");
+    CHECK(content.note.code == "undecodable");
     CHECK(f.take({event_of("a", 1)}).applied == 1);
 }
 

@@ -38,6 +38,7 @@ constexpr auto catalogue = std::to_array<problem_kind>({
     {"io_error", 500, "Storage failed"},
     {"corrupt", 500, "Stored bytes are damaged"},
     {"schema_mismatch", 500, "The storage has another schema"},
+    {"undecodable", 500, "A stored message cannot be read"},
     {"quarantined", 500, "The stream is set aside until it is mended"},
     {"user_code_threw", 500, "Application code failed"},
     {"foreign_log", 500, "The log is not the one that was read before"},
@@ -76,6 +77,8 @@ std::string_view code_of(errc code) {
             return "unknown_message";
         case errc::malformed_payload:
             return "malformed_payload";
+        case errc::undecodable:
+            return "undecodable";
         case errc::quarantined:
             return "quarantined";
         case errc::shutting_down:

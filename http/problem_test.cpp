@@ -46,6 +46,7 @@ TEST_CASE("problem: every kind of error has its status and code") {
              row{errc::key_reused, 422, "key_reused", 0},
              row{errc::unknown_message, 400, "unknown_message", 0},
              row{errc::malformed_payload, 400, "malformed_payload", 0},
+             row{errc::undecodable, 500, "undecodable", 0},
              row{errc::quarantined, 500, "quarantined", 0},
              row{errc::shutting_down, 503, "shutting_down", 5},
              row{errc::invalid_argument, 422, "invalid_argument", 0},

@@ -114,6 +114,14 @@ constexpr auto texts = std::to_array<problem_text>({
      "the request was not carried out; the log has the reason under this request_id",
      "Wait for the operator.", "`migrate --status` says which one; run the release it belongs to.",
      errc::schema_mismatch},
+    {"undecodable",
+     "A stored message has a name that this release does not know, or a payload that does not fit "
+     "the type of that name. Nothing stored is changed.",
+     "the request was not carried out; the log has the reason under this request_id",
+     "Wait for the operator.",
+     "The log names stream, version and JSON path. Keep a type for every name that was ever stored "
+     "and turn old ones into today's by an upcaster, then restart.",
+     errc::undecodable},
     {"quarantined",
      "The events of the stream cannot be folded, so no command is decided on it. "
      "Other streams are not touched.",

@@ -14,9 +14,9 @@ consumer_effect consumed_by(std::shared_ptr<const projection_type> type) {
     }
     return [type = std::move(type)](read_model& rows, const recorded_event& event) -> result<void> {
         if (!hears(*type, event)) return {};
-        auto done = type->project(rows, event);
-        if (!done && done.error().code() == errc::unknown_message) return {};
-        return done;
+        // Another program's events: what this one has no type for is not meant for it.
+        if (!type->knows(event)) return {};
+        return type->project(rows, event);
     };
 }
 

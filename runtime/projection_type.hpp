@@ -29,6 +29,8 @@ class projection_type {
     /// what they mean.
     [[nodiscard]] virtual result<void> project(projection_rows& rows,
                                                const recorded_event& event) const = 0;
+    /// Whether `project` has a type for an event of this name, of one of its sources.
+    [[nodiscard]] virtual bool knows(const recorded_event& event) const = 0;
     /// The same projection for a replay beside the live one, telling nobody (no metrics) what it
     /// does. Null: this one already does nothing but write documents.
     [[nodiscard]] virtual std::unique_ptr<projection_type> unobserved() const { return nullptr; }

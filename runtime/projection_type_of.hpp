@@ -55,7 +55,18 @@ class projection_type_of final : public projection_type {
         }
     }
 
+    [[nodiscard]] bool knows(const recorded_event& event) const override {
+        return known_among(types_of<typename P::sources>{}, event);
+    }
+
   private:
+    template <class... Sources>
+    static bool known_among(types<Sources...>, const recorded_event& event) {
+        return ((event.stream.category() == Sources::category &&
+                 tidemark::knows<typename Sources::event, Sources>(event.message.name)) ||
+                ...);
+    }
+
     template <class... Sources>
     static std::vector<std::string> categories(types<Sources...>) {
         return {std::string{Sources::category}...};

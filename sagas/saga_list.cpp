@@ -60,6 +60,8 @@ class saga_list final : public projection_type {
     [[nodiscard]] std::unique_ptr<projection_type> unobserved() const override {
         return std::make_unique<saga_list>(categories_, nullptr);
     }
+    /// What says nothing to the list is passed over.
+    [[nodiscard]] bool knows(const recorded_event& /*event*/) const override { return true; }
     [[nodiscard]] result<void> project(projection_rows& rows,
                                        const recorded_event& event) const override {
         try {

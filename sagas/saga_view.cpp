@@ -36,6 +36,11 @@ saga_view_builder::saga_view_builder(stream_id stream) {
 
 result<void> saga_view_builder::add(const recorded_event& event) {
     auto decoded = decode_variant<saga_event>(event.message.name, event.message.payload);
+    if (!decoded && view_.version == version{} && decoded.error().code() == errc::unknown_message) {
+        return error{errc::invalid_argument, "stream " + event.stream.text() +
+                                                 " is not that of a saga: it begins with " +
+                                                 event.message.name + "; saga ls lists sagas"};
+    }
     if (!decoded) return with_location(decoded.error(), event.stream, event.version);
     if (view_.version == version{}) {
         view_.started_at = event.recorded_at;

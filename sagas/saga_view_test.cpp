@@ -114,7 +114,8 @@ TEST_CASE("saga view: streams without events and streams of others are refused b
     CHECK(none.error().code() == errc::not_found);
     auto other = run(b.outside(), view_saga(b.events, ada.stream()));
     REQUIRE(other.has_error());
-    CHECK(other.error().code() == errc::unknown_message);
+    CHECK(other.error().code() == errc::invalid_argument);
+    CHECK(other.error().message().find("is not that of a saga") != std::string::npos);
 }
 
 TEST_CASE("saga list: sagas are found by state and kind, and counted") {
