@@ -9,8 +9,10 @@ namespace bench {
 namespace {
 
 constexpr auto insert_sql = "INSERT INTO bare(stream, version, payload) VALUES($1, $2, $3)";
-constexpr auto insert_all_sql =
-    "INSERT INTO bare(stream, version, payload) SELECT s, 1, $2 FROM unnest($1::text[]) AS s";
+constexpr auto insert_many_sql =
+    "INSERT INTO bare(stream, version, payload) SELECT stream, 1, payload FROM "
+    "unnest($1::text[], $2::text[]) AS e(stream, payload)";
+constexpr std::uint32_t text_type = 25;
 
 std::string server_url() {
     const auto* url = std::getenv("TIDEMARK_TEST_POSTGRES");
@@ -22,7 +24,27 @@ std::string server_url() {
     return url;
 }
 
+void put(std::string& to, std::uint32_t number) {
+    for (const auto shift : {24U, 16U, 8U, 0U}) to += static_cast<char>(number >> shift);
+}
+
+/// A text[] as the protocol has it in binary.
+std::string text_array(const std::vector<std::string>& texts) {
+    std::string made;
+    const auto count = static_cast<std::uint32_t>(texts.size());
+    for (const auto number : {1U, 0U, text_type, count, 1U}) put(made, number);
+    for (const auto& text : texts) {
+        put(made, static_cast<std::uint32_t>(text.size()));
+        made += text;
+    }
+    return made;
+}
+
 }  // namespace
+
+std::string spread_name(std::uint64_t number) {
+    return "account-" + std::to_string(number * 0x9E3779B97F4A7C15U);
+}
 
 bare_session::bare_session(const std::string& url) : session_{PQconnectdb(url.c_str()), PQfinish} {
     if (PQstatus(session_.get()) != CONNECTION_OK) {
@@ -32,7 +54,7 @@ bare_session::bare_session(const std::string& url) : session_{PQconnectdb(url.c_
         "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS bare(position bigserial "
         "PRIMARY KEY, stream text, version bigint, payload text, UNIQUE(stream, version))");
     check(PQprepare(session_.get(), "insert", insert_sql, 3, nullptr), PGRES_COMMAND_OK);
-    check(PQprepare(session_.get(), "insert_all", insert_all_sql, 2, nullptr), PGRES_COMMAND_OK);
+    check(PQprepare(session_.get(), "insert_many", insert_many_sql, 2, nullptr), PGRES_COMMAND_OK);
 }
 
 void bare_session::check(PGresult* answer, ExecStatusType wanted) {
@@ -53,13 +75,37 @@ void bare_session::insert(const std::string& stream, std::int64_t version,
           PGRES_COMMAND_OK);
 }
 
-void bare_session::insert_all(const std::vector<std::string>& streams, const std::string& payload) {
-    std::string all{"{"};
-    for (const auto& stream : streams) all.append(all.size() == 1 ? "" : ",").append(stream);
-    all += "}";
-    const char* const values[] = {all.c_str(), payload.c_str()};
-    check(PQexecPrepared(session_.get(), "insert_all", 2, values, nullptr, nullptr, 1),
-          PGRES_COMMAND_OK);
+void bare_session::send_many(const std::vector<std::string>& streams,
+                             const std::vector<std::string>& payloads) {
+    const auto names = text_array(streams);
+    const auto contents = text_array(payloads);
+    const char* const values[] = {names.data(), contents.data()};
+    const int lengths[] = {static_cast<int>(names.size()), static_cast<int>(contents.size())};
+    const int formats[] = {1, 1};
+    if (PQsendQueryPrepared(session_.get(), "insert_many", 2, values, lengths, formats, 1) != 1) {
+        throw std::runtime_error{PQerrorMessage(session_.get())};
+    }
+}
+
+int bare_session::socket() const { return PQsocket(session_.get()); }
+
+bool bare_session::is_answered() {
+    if (PQconsumeInput(session_.get()) != 1) {
+        throw std::runtime_error{PQerrorMessage(session_.get())};
+    }
+    if (PQisBusy(session_.get()) == 1) return false;
+    drain();
+    return true;
+}
+
+void bare_session::drain() {
+    while (auto* answer = PQgetResult(session_.get())) check(answer, PGRES_COMMAND_OK);
+}
+
+void bare_session::insert_many(const std::vector<std::string>& streams,
+                               const std::vector<std::string>& payloads) {
+    send_many(streams, payloads);
+    drain();
 }
 
 std::uint64_t bare_session::copy(const std::string& query) {
@@ -72,8 +118,7 @@ std::uint64_t bare_session::copy(const std::string& query) {
         bytes += static_cast<std::uint64_t>(size);
         PQfreemem(row);
     }
-    check(PQgetResult(session_.get()), PGRES_COMMAND_OK);
-    while (auto* more = PQgetResult(session_.get())) PQclear(more);
+    drain();
     return bytes;
 }
 

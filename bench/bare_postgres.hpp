@@ -9,6 +9,9 @@
 
 namespace bench {
 
+/// Names of streams that lie all over an index, as those that people choose do.
+[[nodiscard]] std::string spread_name(std::uint64_t number);
+
 /// One session of libpq without anything of ours: what the floors and limits are measured with.
 /// Throws `std::runtime_error` with the server's words.
 class bare_session {
@@ -18,13 +21,21 @@ class bare_session {
     void execute(const std::string& script);
     /// One event, one statement, one commit.
     void insert(const std::string& stream, std::int64_t version, const std::string& payload);
-    /// Many events in one statement over arrays, each on a stream of its own.
-    void insert_all(const std::vector<std::string>& streams, const std::string& payload);
+    /// Many events in one statement over arrays in binary, each on a stream of its own; returns
+    /// once it is sent. `socket` is ready to be read when there may be news for `is_answered`.
+    void send_many(const std::vector<std::string>& streams,
+                   const std::vector<std::string>& payloads);
+    [[nodiscard]] int socket() const;
+    [[nodiscard]] bool is_answered();
+    /// The same, and waits.
+    void insert_many(const std::vector<std::string>& streams,
+                     const std::vector<std::string>& payloads);
     /// Bytes of all that a query yields by COPY in binary form.
     std::uint64_t copy(const std::string& query);
 
   private:
     void check(PGresult* answer, ExecStatusType wanted);
+    void drain();
 
     std::unique_ptr<PGconn, void (*)(PGconn*)> session_;
 };

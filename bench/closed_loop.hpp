@@ -23,6 +23,10 @@ namespace bench {
                                                           : std::max<std::uint64_t>(full / 100, 1);
 }
 
+/// How often a row is measured that tells more about others: less than the rest; in such a run
+/// once.
+[[nodiscard]] inline int few_repetitions() { return static_cast<int>(calls_of(100)) == 1 ? 1 : 3; }
+
 /// Calls `once(client)` from `clients` coroutines, each again as soon as it has its answer, until
 /// `total` calls are done. `Once` yields awaitable<void>. Blocks; not on a shard.
 template <class Once>

@@ -1,9 +1,10 @@
 /// Durable appends and commands on PostgreSQL, each beside its floor (one autocommit insert per
-/// event over bare libpq, with as many sessions as clients) or its limit (a hand-written statement
-/// over arrays) on the same server in the same run.
+/// event over bare libpq, with as many sessions as clients) or its limit (hand-written statements
+/// over arrays, group commit among them) on the same server in the same run.
 
 #include "tidemark/bench/bare_postgres.hpp"
 #include "tidemark/bench/closed_loop.hpp"
+#include "tidemark/bench/group_commit.hpp"
 #include "tidemark/bench/latencies.hpp"
 #include "tidemark/bench/postgres_world.hpp"
 
@@ -42,6 +43,7 @@ void bare_insert(benchmark::State& state) {
     const bench::bench_database database;
     const auto clients = static_cast<std::size_t>(state.range(0));
     const auto calls = bench::calls_of(std::max<std::size_t>(clients * 150, 500));
+    const auto payload = bench::payload_of(static_cast<std::size_t>(state.range(1)));
     std::vector<std::unique_ptr<bench::bare_session>> sessions;
     for (std::size_t i = 0; i < clients; ++i) {
         sessions.push_back(std::make_unique<bench::bare_session>(database.url()));
@@ -51,11 +53,9 @@ void bare_insert(benchmark::State& state) {
         const auto end = next + calls;
         std::vector<std::thread> threads;
         for (const auto& session : sessions) {
-            threads.emplace_back([&next, end, one = session.get()] {
+            threads.emplace_back([&next, &payload, end, one = session.get()] {
                 for (auto i = next++; i < end; i = next++) {
-                    // Spread over the index as fresh ids are.
-                    const auto spread = std::hash<std::size_t>{}(i * 0x9E3779B97F4A7C15U);
-                    one->insert("account-" + std::to_string(spread), 1, a_payload);
+                    one->insert(bench::spread_name(i), 1, payload);
                 }
             });
         }
@@ -68,6 +68,8 @@ void bare_insert(benchmark::State& state) {
 void bare_unnest(benchmark::State& state) {
     const bench::bench_database database;
     const auto each = static_cast<std::size_t>(state.range(0));
+    const std::vector<std::string> payloads(
+        each, bench::payload_of(static_cast<std::size_t>(state.range(1))));
     constexpr std::size_t sessions = 2;
     const auto statements = bench::calls_of(50);
     std::vector<std::unique_ptr<bench::bare_session>> open;
@@ -78,13 +80,13 @@ void bare_unnest(benchmark::State& state) {
     for (auto _ : state) {
         std::vector<std::thread> threads;
         for (const auto& session : open) {
-            threads.emplace_back([&next, each, statements, one = session.get()] {
+            threads.emplace_back([&next, &payloads, each, statements, one = session.get()] {
                 for (std::size_t s = 0; s < statements; ++s) {
                     std::vector<std::string> streams;
                     for (std::size_t e = 0; e < each; ++e) {
                         streams.push_back("account-" + std::to_string(next++));
                     }
-                    one->insert_all(streams, a_payload);
+                    one->insert_many(streams, payloads);
                 }
             });
         }
@@ -94,20 +96,51 @@ void bare_unnest(benchmark::State& state) {
                             static_cast<std::int64_t>(sessions * statements * each));
 }
 
-BENCHMARK(append)->Name("postgres/W1_C1")->Args({1, 1, 220})->UseRealTime()->Iterations(2);
-BENCHMARK(bare_insert)->Name("postgres/W1_C1/floor")->Arg(1)->UseRealTime()->Iterations(2);
-BENCHMARK(append)->Name("postgres/W1_C16")->Args({16, 1, 220})->UseRealTime()->Iterations(2);
-BENCHMARK(bare_insert)->Name("postgres/W1_C16/floor")->Arg(16)->UseRealTime()->Iterations(2);
-BENCHMARK(append)->Name("postgres/W1_C128")->Args({128, 1, 220})->UseRealTime()->Iterations(2);
-BENCHMARK(bare_insert)->Name("postgres/W1_C128/floor")->Arg(128)->UseRealTime()->Iterations(1);
-BENCHMARK(append)->Name("postgres/W1_C256")->Args({256, 1, 220})->UseRealTime()->Iterations(2);
-BENCHMARK(append)
-    ->Name("postgres/W1_C128_1KiB")
-    ->Args({128, 1, 1024})
-    ->UseRealTime()
-    ->Iterations(2);
-BENCHMARK(append)->Name("postgres/W2_C16")->Args({16, 10, 220})->UseRealTime()->Iterations(4);
-BENCHMARK(bare_unnest)->Name("postgres/W2_C16/limit")->Arg(80)->UseRealTime()->Iterations(2);
+/// W1 by hand, as well as it can be done.
+void grouped_insert(benchmark::State& state) {
+    const bench::bench_database database;
+    const auto clients = static_cast<std::uint64_t>(state.range(0));
+    const auto calls = bench::calls_of(std::max<std::uint64_t>(clients * 150, 500));
+    bench::group_commit by_hand{database.url(), static_cast<std::size_t>(state.range(2)), clients,
+                                bench::payload_of(static_cast<std::size_t>(state.range(1)))};
+    bench::latencies took{clients};
+    for (auto _ : state) by_hand.run(calls, took);
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
+    took.tell(state);
+}
+
+benchmark::internal::Benchmark* row(const char* name, void (*measured)(benchmark::State&),
+                                    std::vector<std::int64_t> how, int iterations = 2) {
+    auto* const made = benchmark::RegisterBenchmark(name, measured);
+    return made->Args(how)->UseRealTime()->Iterations(iterations);
+}
+
+/// In the order of the table.
+[[maybe_unused]] const bool are_rows_named = [] {
+    const auto few = bench::few_repetitions();
+    row("postgres/W1_C1", append, {1, 1, 220});
+    row("postgres/W1_C1/floor", bare_insert, {1, 220});
+    row("postgres/W1_C1_1KiB", append, {1, 1, 1024})->Repetitions(few);
+    row("postgres/W1_C1_1KiB/floor", bare_insert, {1, 1024})->Repetitions(few);
+    row("postgres/W1_C16", append, {16, 1, 220});
+    row("postgres/W1_C16/floor", bare_insert, {16, 220});
+    row("postgres/W1_C16/limit", grouped_insert, {16, 220, 2});
+    row("postgres/W1_C16_1KiB", append, {16, 1, 1024})->Repetitions(few);
+    row("postgres/W1_C16_1KiB/floor", bare_insert, {16, 1024})->Repetitions(few);
+    row("postgres/W1_C64", append, {64, 1, 220})->Repetitions(few);
+    row("postgres/W1_C64/floor", bare_insert, {64, 220}, 1)->Repetitions(few);
+    row("postgres/W1_C128", append, {128, 1, 220});
+    row("postgres/W1_C128/floor", bare_insert, {128, 220}, 1);
+    row("postgres/W1_C128/limit", grouped_insert, {128, 220, 2});
+    row("postgres/W1_C128_1KiB", append, {128, 1, 1024});
+    row("postgres/W1_C128_1KiB/limit", grouped_insert, {128, 1024, 2})->Repetitions(few);
+    row("postgres/W1_C256", append, {256, 1, 220});
+    row("postgres/W2_C16", append, {16, 10, 220}, 4);
+    row("postgres/W2_C16/limit", bare_unnest, {80, 220});
+    row("postgres/W2_C16_1KiB", append, {16, 10, 1024}, 4)->Repetitions(few);
+    row("postgres/W2_C16_1KiB/limit", bare_unnest, {80, 1024})->Repetitions(few);
+    return true;
+}();
 
 /// W1 as it comes: so many appends a second, whether those before them are done or not; how long
 /// each took from when it was due.
@@ -121,7 +154,13 @@ void append_open_loop(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
     took.tell(state);
 }
-BENCHMARK(append_open_loop)->Name("postgres/W1_open_5000")->Arg(5000)->UseRealTime()->Iterations(1);
+[[maybe_unused]] const bool are_rates_named = [] {
+    const auto few = bench::few_repetitions();
+    row("postgres/W1_open_1000", append_open_loop, {1'000}, 1)->Repetitions(few);
+    row("postgres/W1_open_5000", append_open_loop, {5'000}, 1);
+    row("postgres/W1_open_20000", append_open_loop, {20'000}, 1)->Repetitions(few);
+    return true;
+}();
 
 /// W3: a command on one of 1,000 accounts of 10 events; warm, with the states in memory, as usual,
 /// and cold, each read anew.

@@ -118,6 +118,18 @@ void postgres_world::open_accounts(std::size_t count, std::size_t each) {
     closed_loop(io, 64, count, once);
 }
 
+tidemark::awaitable<void> postgres_world::reopen(std::size_t number, std::size_t times,
+                                                 std::size_t bytes) {
+    const auto made =
+        tidemark::encode(bank::account::opened{.owner = std::string(bytes, 'x'), .at = {}});
+    tidemark::append_request sent{.stream = account(number).stream(),
+                                  .expected = tidemark::expected_version::any()};
+    for (std::size_t i = 0; i < times; ++i) {
+        sent.events.push_back({.id = io.fresh_id(), .message = made});
+    }
+    co_await write(std::move(sent));
+}
+
 tidemark::awaitable<void> postgres_world::open_one(std::size_t number, std::size_t each) {
     tidemark::append_request sent{.stream = account(number).stream(),
                                   .expected = tidemark::expected_version::none()};

@@ -44,6 +44,8 @@ struct postgres_world {
     tidemark::awaitable<void> deposit(bank::account_id to);
     /// So many accounts with so many events each, at least one.
     void open_accounts(std::size_t count, std::size_t events = 1);
+    /// One of them opened again so many times, in events of about that many bytes.
+    tidemark::awaitable<void> reopen(std::size_t number, std::size_t times, std::size_t bytes);
     /// One of these, the first being 0.
     [[nodiscard]] bank::account_id account(std::size_t number) const;
 
