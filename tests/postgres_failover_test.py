@@ -2,14 +2,16 @@
 """Commits that wait for a standby.
 
 A primary with a synchronous standby is killed while orders arrive, and the standby promoted. The
-shop, whose URL names both, finds the new primary by itself, and nothing acknowledged is lost.
+shop, whose URL names both, finds the new primary by itself, and nothing acknowledged is lost. With
+ROUNDS the new primary gets a standby, on the port of the one before, and is killed in its turn.
 
 A commit whose wait for its standby is cut short is stored, but not safe: its caller hears nothing
 of success, however often the shop asks, before a standby has it.
 
-    tests/postgres_failover_test.py PATH-OF-THE-SHOP"""
+    tests/postgres_failover_test.py PATH-OF-THE-SHOP [ROUNDS]"""
 
 import pathlib
+import statistics
 import sys
 import tempfile
 import threading
@@ -45,17 +47,33 @@ def both(primary, standby):
     return primary.url("shop").replace("@127.0.0.1", f"@127.0.0.1:{standby.port},127.0.0.1")
 
 
-def fail_over(shop, primary, standby, ledger):
-    """Kills the primary under load; seconds until the shop takes orders again."""
-    clients = postgres_crash_test.Clients(shop, ledger, "f")
+def find_untold(standby, ledger):
+    """Between the primary's end and the promotion: every acknowledged order is on the standby; how
+    many are there of which nobody was told."""
+    until = time.monotonic() + FOLLOW_SECONDS
+    while standby.sql("SELECT pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()") != "t":
+        assert time.monotonic() < until, f"the standby does not replay: {standby.log_tail()}"
+    with ledger.lock:
+        told = {order for order, _, _ in ledger.acknowledged.values()}
+    stored = {stream.partition("-")[2] for stream in standby.sql(
+        "SELECT stream FROM tidemark.events WHERE name = 'order.placed.v1'", "shop").split()}
+    assert told <= stored, f"acknowledged, but not on the standby: {sorted(told - stored)}"
+    return len(stored - told)
+
+
+def fail_over(shop, primary, standby, ledger, number):
+    """Kills the primary under load; seconds until the shop takes orders again, and how many orders
+    were stored of which it had not told."""
+    clients = postgres_crash_test.Clients(shop, ledger, f"f{number}")
     try:
         postgres_crash_test.wait_for_orders(ledger, 100)
         primary.kill()
+        untold = find_untold(standby, ledger)
         standby.sql("SELECT pg_promote()")
         began = time.monotonic()
-        # What was acknowledged between the two counts as well; later ones come from the standby.
+        # Repetitions of what was under way count as well; later ones come from the standby.
         postgres_crash_test.wait_for_orders(ledger, 50)
-        return time.monotonic() - began
+        return time.monotonic() - began, untold
     finally:
         clients.end()
 
@@ -69,24 +87,36 @@ def check(shop, ledger):
     assert verdict["ok"], f"verify: {verdict}"
 
 
-def run(program, folder, primary):
+def run(program, folder, primary, rounds):
+    """So many promotions in a row under one shop; what `fail_over` told of each."""
     primary.sql("CREATE DATABASE shop")
     postgres_crash_test.stock_up(program, folder, primary, STOCKED)
-    ledger = Ledger()
-    with Cluster(standby_of=primary) as standby:
-        follow(primary, standby)
-        shop = Shop(program, folder, store=both(primary, standby))
-        try:
-            assert shop.wait_ready(), f"the shop did not start: {shop.tail()}"
-            seconds = fail_over(shop, primary, standby, ledger)
+    ledger, told, servers, shop = Ledger(), [], [primary], None
+    try:
+        for number in range(rounds):
+            # One that follows takes the port of the one that is gone: both are in the shop's URL.
+            standby = Cluster(standby_of=servers[-1])
+            servers.append(standby)
+            standby.port = servers[-3].port if number else None
+            standby.start()
+            follow(servers[-2], standby)
+            if shop is None:
+                shop = Shop(program, folder, store=both(primary, standby))
+                assert shop.wait_ready(), f"the shop did not start: {shop.tail()}"
+            told.append(fail_over(shop, servers[-2], standby, ledger, number))
             assert standby.sql("SELECT pg_is_in_recovery()") == "f", "nobody was promoted"
-            check(shop, ledger)
-            code = shop.stop()
-            assert code == 0, f"the shop ended with {code}: {shop.tail()}"
-        except BaseException:
+            servers[-2].remove()
+        check(shop, ledger)
+        code = shop.stop()
+        assert code == 0, f"the shop ended with {code}: {shop.tail()}"
+    except BaseException:
+        if shop:
             shop.kill()
-            raise
-    return ledger, seconds
+        raise
+    finally:
+        for server in servers:
+            server.remove()
+    return ledger, told
 
 
 def read_stock(shop, until):
@@ -133,16 +163,20 @@ def cut_waits(server, program, folder):
 
 
 def main():
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     try:
         with tempfile.TemporaryDirectory() as folder, Cluster() as primary:
             cut_waits(primary, sys.argv[1], folder)
-            ledger, seconds = run(sys.argv[1], folder, primary)
+            ledger, told = run(sys.argv[1], folder, primary, rounds)
     except Unavailable as missing:
         print(missing)
         return 77
-    print(f"failover: orders again after {seconds:.1f} s; {len(ledger.acknowledged)} orders "
-          f"acknowledged, all there; answers lost: {ledger.committed_unanswered} committed, "
-          f"{ledger.aborted_unanswered} not; 0 lost, 0 doubled")
+    seconds = [one for one, _ in told]
+    print(f"failover: {rounds} promotions, orders again after {statistics.median(seconds):.1f} s, "
+          f"at most {max(seconds):.1f} s; {len(ledger.acknowledged)} orders acknowledged, all "
+          f"there; stored and not told when the primary ended: {sum(n for _, n in told)}; answers "
+          f"lost: {ledger.committed_unanswered} committed, {ledger.aborted_unanswered} not; 0 "
+          "lost, 0 doubled")
     print("2 passed, 0 failed")
     return 0
 
