@@ -38,7 +38,7 @@ QUANTILES = ("p50", "p99", "p999")
 ROWS_VARIABLE = "TIDEMARK_BENCH_ROWS"
 
 # Row → (the row it is held against, "ratio" or unit, comparison, goal, what it means); a row with a
-# further goal has it under its name and " *".
+# further goal has it under its name and " *", against the quickest of several rows.
 GOALS = {
     "reduce/deposit": (None, "ns", "<=", 20, "decide + evolve"),
     "execute/in_shard": (None, "ns", "<=", 1000, "one command on its shard"),
@@ -50,7 +50,8 @@ GOALS = {
     "postgres/W1_C1": ("postgres/W1_C1/floor", "x", ">=", 0.9, "an insert per commit"),
     "postgres/W1_C16": ("postgres/W1_C16/floor", "x", ">=", 1.5, "an insert per commit"),
     "postgres/W1_C128": ("postgres/W1_C128/floor", "x", ">=", 3, "an insert per commit"),
-    "postgres/W1_C128 *": ("postgres/W1_C128/limit", "x", ">=", 0.8, "group commit by hand"),
+    "postgres/W1_C128 *": (("postgres/W1_C128/limit", "postgres/W1_C128/limit_two"), "x", ">=", 0.8,
+                           "group commit by hand"),
     "postgres/W2_C16": ("postgres/W2_C16/limit", "x", ">=", 0.8, "UNNEST by hand"),
     "postgres/W4_hot": (None, "/s", ">=", 20_000, "commands on one account"),
     "postgres/W5_stream": ("postgres/W5_stream/limit", "x", ">=", 0.8, "COPY without decoding"),
@@ -153,7 +154,7 @@ def further_goals(name, figures):
     if name + " *" not in GOALS:
         return []
     against, _, sign, goal, what = GOALS[name + " *"]
-    ratio = figures[against] / figures[name]
+    ratio = min(figures[one] for one in against) / figures[name]
     is_met = ratio <= goal if sign == "<=" else ratio >= goal
     return [(name, "", "", "", f"{ratio:.2f} x", f"{sign} {goal:g} x ({what})",
              "yes" if is_met else "NO")]
