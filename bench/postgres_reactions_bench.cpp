@@ -71,13 +71,14 @@ using reward_saga::reward;
 using reward_saga::reward_id;
 using namespace std::chrono_literals;
 
-/// Reads a category of a log from now on and tells every event to `seen`, until it is stopped.
+/// Reads the accounts of a log behind a position and tells every event to `seen`, until it is
+/// stopped.
 class follower {
   public:
-    follower(tidemark::io& io, tidemark::event_store& log, std::string category,
+    follower(tidemark::io& io, tidemark::event_store& log, tidemark::position from,
              std::function<void(const tidemark::recorded_event&)> seen)
         : io_{io},
-          subscription_{log, io, {.category = std::move(category)}},
+          subscription_{log, io, {.from = from, .category = "account"}},
           seen_{std::move(seen)} {
         tidemark::spawn(gate_, io.shard(0), follow(this));
     }
@@ -100,6 +101,11 @@ class follower {
     std::function<void(const tidemark::recorded_event&)> seen_;
     tidemark::gate gate_;
 };
+
+/// Where a log ends that may hold more than this row has made.
+tidemark::position end_of(postgres_world& w) {
+    return tidemark::run(w.io, w.place(1, bench::payload_of(220)));
+}
 
 using moments = std::map<std::uint64_t, latencies::clock::time_point>;
 
@@ -128,7 +134,7 @@ void append_until_seen(benchmark::State& state) {
     tidemark::event are_all_seen;
     const auto calls = bench::calls_of(200);
     {
-        const follower reader{w.io, other ? *other : *w.events, "account",
+        const follower reader{w.io, other ? *other : *w.events, end_of(w),
                               [&](const tidemark::recorded_event& event) {
                                   seen[event.position.value()] = latencies::clock::now();
                                   if (seen.size() == calls) are_all_seen.notify();
@@ -153,7 +159,7 @@ void reward_until_paid(benchmark::State& state) {
     const auto clients = static_cast<std::uint64_t>(state.range(0));
     w.open_accounts(clients);
     std::deque<tidemark::event> paid(clients);
-    const follower reader{w.io, *w.events, "account", [&](const tidemark::recorded_event& event) {
+    const follower reader{w.io, *w.events, end_of(w), [&](const tidemark::recorded_event& event) {
                               if (event.message.name != "account.deposited.v1") return;
                               const std::string id{event.stream.id()};
                               paid[std::stoul(id.substr(id.find('.') + 1))].notify();
