@@ -13,6 +13,25 @@ constexpr auto insert_many_sql =
     "INSERT INTO bare(stream, version, payload) SELECT stream, 1, payload FROM "
     "unnest($1::text[], $2::text[]) AS e(stream, payload)";
 constexpr std::uint32_t text_type = 25;
+/// Of one of the tables below.
+std::string upsert_sql(const std::string& table) {
+    return "INSERT INTO bare_" + table +
+           "(key, body) SELECT k, $2 FROM unnest($1::text[]) AS k ON CONFLICT (key) DO UPDATE SET "
+           "body = excluded.body";
+}
+
+constexpr auto tables_sql =
+    "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS bare(position bigserial "
+    "PRIMARY KEY, stream text, version bigint, payload text, UNIQUE(stream, version)); "
+    "CREATE TABLE IF NOT EXISTS bare_documents(key text PRIMARY KEY, body text); "
+    "CREATE TABLE IF NOT EXISTS bare_places(key text PRIMARY KEY, body text)";
+
+/// As the text of an array; the values need no quotes.
+std::string array_of(const std::vector<std::string>& values) {
+    std::string all{"{"};
+    for (const auto& each : values) all.append(all.size() == 1 ? "" : ",").append(each);
+    return all + "}";
+}
 
 std::string server_url() {
     const auto* url = std::getenv("TIDEMARK_TEST_POSTGRES");
@@ -50,11 +69,13 @@ bare_session::bare_session(const std::string& url) : session_{PQconnectdb(url.c_
     if (PQstatus(session_.get()) != CONNECTION_OK) {
         throw std::runtime_error{PQerrorMessage(session_.get())};
     }
-    execute(
-        "SET client_min_messages = warning; CREATE TABLE IF NOT EXISTS bare(position bigserial "
-        "PRIMARY KEY, stream text, version bigint, payload text, UNIQUE(stream, version))");
+    execute(tables_sql);
     check(PQprepare(session_.get(), "insert", insert_sql, 3, nullptr), PGRES_COMMAND_OK);
     check(PQprepare(session_.get(), "insert_many", insert_many_sql, 2, nullptr), PGRES_COMMAND_OK);
+    for (const auto* table : {"documents", "places"}) {
+        const auto sql = upsert_sql(table);
+        check(PQprepare(session_.get(), table, sql.c_str(), 2, nullptr), PGRES_COMMAND_OK);
+    }
 }
 
 void bare_session::check(PGresult* answer, ExecStatusType wanted) {
@@ -106,6 +127,14 @@ void bare_session::insert_many(const std::vector<std::string>& streams,
                                const std::vector<std::string>& payloads) {
     send_many(streams, payloads);
     drain();
+}
+
+void bare_session::upsert(const std::string& table, const std::vector<std::string>& keys,
+                          const std::string& body) {
+    const auto all = array_of(keys);
+    const char* const values[] = {all.c_str(), body.c_str()};
+    check(PQexecPrepared(session_.get(), table.c_str(), 2, values, nullptr, nullptr, 1),
+          PGRES_COMMAND_OK);
 }
 
 std::uint64_t bare_session::copy(const std::string& query) {

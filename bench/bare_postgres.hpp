@@ -30,6 +30,9 @@ class bare_session {
     /// The same, and waits.
     void insert_many(const std::vector<std::string>& streams,
                      const std::vector<std::string>& payloads);
+    /// Rows of a table of keys and bodies ("documents", "places"), in one statement over an array.
+    void upsert(const std::string& table, const std::vector<std::string>& keys,
+                const std::string& body);
     /// Bytes of all that a query yields by COPY in binary form.
     std::uint64_t copy(const std::string& query);
 

@@ -2,6 +2,7 @@
 
 #include "tidemark/bench/closed_loop.hpp"
 #include "tidemark/codec/json_codec.hpp"
+#include "tidemark/eventbus/memory_event_bus.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -66,10 +67,12 @@ std::string payload_of(std::size_t bytes) {
     return begin + std::string(bytes > fixed ? bytes - fixed : 1, 'x') + end;
 }
 
-postgres_world::postgres_world(const std::function<void(tidemark::runtime&)>& also,
-                               const tidemark::runtime_options& how) {
+postgres_world::postgres_world(
+    const std::function<void(tidemark::runtime&)>& also, const tidemark::runtime_options& how,
+    const std::function<std::unique_ptr<tidemark::event_bus>(tidemark::io&)>& on) {
+    bus = on ? on(io) : std::make_unique<tidemark::memory_event_bus>();
     events = tidemark::postgres_storage::open({.url = database->url()}).value();
-    runtime = std::make_unique<tidemark::runtime>(io, *events, bus, how);
+    runtime = std::make_unique<tidemark::runtime>(io, *events, *bus, how);
     runtime->store<bank::account>();
     if (also) also(*runtime);
     runtime->start();

@@ -2,7 +2,7 @@
 
 #include "tidemark/async/io.hpp"
 #include "tidemark/bench/bare_postgres.hpp"
-#include "tidemark/eventbus/memory_event_bus.hpp"
+#include "tidemark/eventbus/event_bus.hpp"
 #include "tidemark/eventstore/postgres_event_store.hpp"
 #include "tidemark/examples/bank/account.hpp"
 #include "tidemark/runtime/runtime.hpp"
@@ -26,12 +26,15 @@ struct postgres_world {
     std::shared_ptr<const bench_database> database = log_database();
     tidemark::io io;
     std::unique_ptr<tidemark::postgres_storage> events;
-    tidemark::memory_event_bus bus;
+    std::unique_ptr<tidemark::event_bus> bus;
     std::unique_ptr<tidemark::runtime> runtime;
 
-    /// `also` registers more on the runtime before it starts.
-    explicit postgres_world(const std::function<void(tidemark::runtime&)>& also = {},
-                            const tidemark::runtime_options& how = {});
+    /// `also` registers more on the runtime before it starts. `on`: makes its bus; empty: one of
+    /// the memory.
+    explicit postgres_world(
+        const std::function<void(tidemark::runtime&)>& also = {},
+        const tidemark::runtime_options& how = {},
+        const std::function<std::unique_ptr<tidemark::event_bus>(tidemark::io&)>& on = {});
     ~postgres_world();
     postgres_world(const postgres_world&) = delete;
     postgres_world& operator=(const postgres_world&) = delete;

@@ -2,8 +2,9 @@
 """Runs the benchmarks, prints each figure beside its limit and its goal, writes JSON.
 
     bench/run.py --build build/bench [NAME…]      NAME: codec, reduce, runtime, sqlite,
-                                                  postgres, start
-    bench/run.py --build build/bench --docs       also renews the table of docs/performance.md
+                                                  postgres, kafka, start
+    bench/run.py --build build/bench --docs       also renews the tables of docs/performance.md
+    bench/run.py --build build/bench --docs kafka that of the rows on brokers alone
     bench/run.py --build build/bench postgres --rows 10000000
                                                   the same with so many events in the log before
 
@@ -27,18 +28,25 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Name → its programs, each of which is <program>_bench.
 PROGRAMS = {"codec": ("codec",), "reduce": ("reduce",), "runtime": ("runtime",),
             "sqlite": ("sqlite",),
-            "postgres": ("postgres", "postgres_reads", "postgres_reactions")}
+            "postgres": ("postgres", "postgres_reads", "postgres_reactions"),
+            "kafka": ("kafka",)}
 # Name → what runs beside them, if it is installed.
 ALSO = {"postgres": (ROOT / "bench" / "pgbench_floor.py",)}
-# Those that need a server: this brings one of their own and passes it on.
-WITH_CLUSTER = {"postgres": ROOT / "tools" / "postgres_cluster.py"}
+TOOLS = ROOT / "tools"
+# Those that need servers: these bring some of their own and pass them on.
+WITH_CLUSTER = {"postgres": (TOOLS / "postgres_cluster.py",),
+                "kafka": (TOOLS / "kafka_cluster.py", TOOLS / "postgres_cluster.py")}
+# Mark in docs/performance.md → what its table is of: rows of one run.
+TABLES = {"measured": ("codec", "reduce", "runtime", "sqlite", "postgres", "start"),
+          "measured on brokers": ("kafka",)}
 QUANTILES = ("p50", "p99", "p999")
 
 # How a program of PostgreSQL is told of the events that are there before.
 ROWS_VARIABLE = "TIDEMARK_BENCH_ROWS"
 
-# Row → (the row it is held against, "ratio" or unit, comparison, goal, what it means); a row with a
-# further goal has it under its name and " *", against the quickest of several rows.
+# Row → (the row it is held against, or the slowest of several; "x" for the ratio or a unit;
+# comparison, goal, what it means). A row with a further goal has it under its name and " *", held
+# against the quickest of several.
 GOALS = {
     "reduce/deposit": (None, "ns", "<=", 20, "decide + evolve"),
     "execute/in_shard": (None, "ns", "<=", 1000, "one command on its shard"),
@@ -61,18 +69,25 @@ GOALS = {
     "postgres/W7_other/p50": (None, "us", "<=", 1000, "append returned until seen, two processes"),
     "postgres/W8_C16": (None, "/s", ">=", 4_000, "sagas that had their command carried out"),
     "postgres/W8_C16/p50": (None, "us", "<=", 4_000, "saga begun until its command is stored"),
+    "kafka/relay_memory": (("kafka/producer", "kafka/relay_memory/read"), "x", ">=", 0.8,
+                           "librdkafka's producer, or reading the log"),
+    "kafka/relay_postgres": (("kafka/producer", "kafka/relay_postgres/read"), "x", ">=", 0.8,
+                             "librdkafka's producer, or reading the log"),
+    "kafka/consumer": (None, "/s", ">=", 20_000, "events with a document each in PostgreSQL"),
+    "kafka/other_process/p50": (None, "us", "<=", 10_000, "accepted until committed over there"),
+    "kafka/other_process/p99": (None, "us", "<=", 30_000, "accepted until committed over there"),
     "start/first_answer": (None, "s", "<=", 0.3, "process start to first answer"),
     "start/resident_idle": (None, "MiB", "<=", 30, "resident memory when idle"),
 }
 
 
-def run_program(path, repetitions, server=None):
+def run_program(path, repetitions, servers=()):
     """Benchmark name → median ns of one item; name/allocations → how many one item makes; name/p50
     and so on → microseconds."""
     # A disk has better and worse minutes: what is compared takes turns.
-    interleaved = ["--benchmark_enable_random_interleaving=true"] if server else []
+    interleaved = ["--benchmark_enable_random_interleaving=true"] if servers else []
     out = subprocess.run(
-        [*([server] if server else []), path, "--benchmark_format=json",
+        [*servers, path, "--benchmark_format=json",
          f"--benchmark_repetitions={repetitions}",
          "--benchmark_report_aggregates_only=false", *interleaved],
         check=True, capture_output=True, text=True).stdout
@@ -140,7 +155,8 @@ def judged(name, figures):
     if unit is None:
         return figures[name], "ns", "", ""
     if unit == "x":
-        value = figures[against] / figures[name]
+        limits = (against,) if isinstance(against, str) else against
+        value = max(figures[limit] for limit in limits) / figures[name]
     elif unit == "/s":
         value = 1e9 / figures[name]
     else:
@@ -194,15 +210,16 @@ def print_table(lines):
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
 
 
-def renew_page(page, lines, result):
-    """Replaces what stands between the marks of docs/performance.md."""
-    begin, end = "<!-- measured: begin -->\n", "<!-- measured: end -->"
+def renew_page(page, mark, lines, result):
+    """Replaces what stands between these marks of docs/performance.md."""
+    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
     text = page.read_text()
     if begin not in text or end not in text:
         sys.exit(f"bench: {page} has no marks {begin.strip()} and {end}")
     rows = ["| " + " | ".join(line) + " |" for line in lines]
     rows.insert(1, "|---|--:|--:|--:|--:|---|---|")
-    head = (f"`./dev bench`, commit {result['commit']}, {result['date']}, {result['machine']}:\n\n")
+    head = (f"`{result['command']}`, commit {result['commit']}, {result['date']}, "
+            f"{result['machine']}:\n\n")
     before, _, rest = text.partition(begin)
     after = rest.partition(end)[2]
     page.write_text(before + begin + head + "\n".join(rows) + "\n" + end + after)
@@ -213,8 +230,8 @@ def main():
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--docs", action="store_true",
-                        help="renew the table of docs/performance.md; needs a whole run")
-    parser.add_argument("names", nargs="*", help="codec, reduce, runtime, sqlite, postgres, start")
+                        help="renew the tables of docs/performance.md that are whole")
+    parser.add_argument("names", nargs="*", help=", ".join((*PROGRAMS, "start")))
     parser.add_argument("--rows", type=int, metavar="N", help="PostgreSQL alone, all of it on one "
                         "log that holds N events before; each program fills one, which takes "
                         "minutes and about 1 GiB for two million")
@@ -224,8 +241,10 @@ def main():
     if unknown:
         known = ", ".join((*PROGRAMS, "start"))
         sys.exit(f"bench: no benchmark {', '.join(unknown)}; there are {known}")
-    if given.docs and given.names:
-        sys.exit("bench: the table of docs/performance.md is of one whole run; name none")
+    tables = {mark: names for mark, names in TABLES.items() if set(names) <= set(wanted)}
+    if given.docs and not tables:
+        sys.exit("bench: a table of docs/performance.md is of one run of all its rows; name "
+                 "kafka, or none")
     if given.rows is not None:
         if given.names != ["postgres"] or given.rows < 0:
             sys.exit("bench: --rows N is for PostgreSQL alone, N from 0: postgres --rows 10000000")
@@ -238,19 +257,22 @@ def main():
         else:
             ours = [given.build / "bench" / f"{program}_bench" for program in PROGRAMS[name]]
             for program in (*ours, *ALSO.get(name, ())):
-                figures |= run_program(program, given.repetitions, WITH_CLUSTER.get(name))
+                figures |= run_program(program, given.repetitions, WITH_CLUSTER.get(name, ()))
     lines = lines_of(figures)
     print_table(lines)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,
                             capture_output=True, check=False).stdout.strip()
-    result = {"commit": commit, "machine": f"{os.cpu_count()} cores, {platform.platform()}",
+    result = {"command": " ".join(("./dev bench", *given.names)), "commit": commit,
+              "machine": f"{os.cpu_count()} cores, {platform.platform()}",
               "date": datetime.date.today().isoformat(), "rows_before": given.rows or 0,
               "median_ns_per_item": figures}
     target = given.build / f"results{'' if given.rows is None else f'-{given.rows}'}.json"
     target.write_text(json.dumps(result, indent=2) + "\n")
     print(f"written to {target}")
-    if given.docs:
-        renew_page(ROOT / "docs" / "performance.md", lines, result)
+    for mark, names in tables.items() if given.docs else ():
+        rows = {row: figure for row, figure in figures.items()
+                if row.startswith("kafka/") == (names == ("kafka",))}
+        renew_page(ROOT / "docs" / "performance.md", mark, lines_of(rows), result)
 
 
 if __name__ == "__main__":
