@@ -15,17 +15,21 @@ namespace {
 
 const log::source consumer_log{"consumer"};
 
+/// When nothing comes for so long, the bus is told what has taken effect.
+constexpr duration silence = std::chrono::milliseconds{50};
+
 consumer_options checked(consumer_options options) {
     if (options.group.empty()) options.group = options.name;
     if (options.dead_letter_topic.empty()) options.dead_letter_topic = options.topic + ".dlq";
     const auto is_complete = !options.name.empty() && !options.topic.empty() && options.apply;
     const auto is_bounded = options.batch_max > 0 && options.attempts_max > 0 &&
-                            options.kept_max > 0 && options.poll_interval > duration{0};
+                            options.kept_max > 0 && options.poll_interval > duration{0} &&
+                            options.commit_interval > duration{0};
     if (is_complete && is_bounded && options.dead_letter_topic != options.topic) return options;
     throw std::invalid_argument{
         "consumer \"" + options.name + "\" of topic \"" + options.topic +
         "\": it needs a name, a topic, an effect, a dead-letter topic of its own, and a "
-        "batch_max, attempts_max, kept_max and poll_interval above 0"};
+        "batch_max, attempts_max, kept_max, poll_interval and commit_interval above 0"};
 }
 
 consumer_rules rules_of(const consumer_options& options) {
@@ -74,8 +78,8 @@ void bus_consumer::start() { spawn(inside_, on_.shard(options_.shard), run()); }
 awaitable<void> bus_consumer::stop() {
     is_stopping_.store(true);
     wake_.notify();
-    // Only a poll is cut short: what it would bring comes again.
-    if (is_polling_.load()) member_->close();
+    // Only a poll is cut short: what it would bring comes again. With a commit to come it is short.
+    if (is_polling_.load() && !is_uncommitted_.load()) member_->close();
     co_await inside_.close();
 }
 
@@ -138,8 +142,11 @@ awaitable<consumer_action::any> bus_consumer::open() {
 
 awaitable<consumer_action::any> bus_consumer::poll() {
     is_polling_.store(true);
-    if (is_stopping_.load()) member_->close();
-    const auto left = std::max(tend_at_ - on_.clock().steady(), duration{0});
+    const auto is_uncommitted = is_uncommitted_.load();
+    if (is_stopping_.load() && !is_uncommitted) member_->close();
+    const auto until = std::min(tend_at_, commit_at_);
+    auto left = std::max(until - on_.clock().steady(), duration{0});
+    if (is_uncommitted) left = std::min(left, is_stopping_.load() ? duration{0} : silence);
     auto waiting = member_->poll(options_.batch_max);
     auto polled = co_await with_timeout(on_, std::move(waiting), left);
     is_polling_.store(false);
@@ -216,6 +223,8 @@ awaitable<consumer_action::any> bus_consumer::store() {
     auto done = co_await change(std::move(work));
     if (!done) co_return failed(done.error());
     count(*done);
+    is_uncommitted_.store(true);
+    commit_within(options_.commit_interval);
     refused_.clear();
     missing_ = std::move(done->missing);
     std::vector<consumed_event> left;
@@ -269,9 +278,12 @@ awaitable<result<bool>> bus_consumer::fetch_one(missing_events gap) {
 }
 
 awaitable<consumer_action::any> bus_consumer::commit() {
+    commit_at_ = duration::max();
     auto committed = co_await member_->commit();
+    is_uncommitted_.store(false);
     pass_on_orders();
     if (committed) co_return fsm_.committed();
+    commit_within(options_.commit_interval);
     if (committed.error().code() == errc::stale) series_.rebalances.add();
     if (committed.error().code() != errc::stale && !is_stopping_.load()) {
         const std::scoped_lock lock{mutex_};
@@ -316,7 +328,12 @@ consumer_action::any bus_consumer::failed(const error& why) {
 void bus_consumer::pass_on_orders() {
     if (is_stopping_.load()) fsm_.stop();
     if (may_resume_.exchange(false)) fsm_.resume();
+    if (on_.clock().steady() >= commit_at_) fsm_.commit_soon();
     if (must_tend_.exchange(false) || on_.clock().steady() >= tend_at_) fsm_.tend_soon();
+}
+
+void bus_consumer::commit_within(duration span) {
+    commit_at_ = std::min(commit_at_, on_.clock().steady() + span);
 }
 
 void bus_consumer::tend_within(duration span) {

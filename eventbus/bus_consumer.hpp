@@ -41,8 +41,11 @@ struct consumer_options {
     /// Messages polled, and taken in by one transaction: all that is held in memory, beside as many
     /// events fetched from the log.
     std::size_t batch_max = 500;
-    /// Full batches between two commits to the bus.
+    /// Between two commits to the bus while messages keep coming: as many as that many full batches
+    /// have, and that long at most. What was not committed comes again after a crash or a
+    /// rebalance, and is dropped.
     std::uint32_t commit_batches_max = 10;
+    duration commit_interval = std::chrono::milliseconds{200};
     /// Attempts at an event before its stream is parked.
     std::uint32_t attempts_max = 5;
     /// Between the attempts, and between failures of the storage and the bus, which have no last
@@ -195,6 +198,7 @@ class bus_consumer {
     void show_progress();
     void count(const intake& done);
     void tend_within(duration span);
+    void commit_within(duration span);
 
     execution& on_;
     read_model_store& effects_;
@@ -219,12 +223,16 @@ class bus_consumer {
     /// Streams that the log was asked for in vain, while this batch is held.
     std::set<std::string, std::less<>> lost_;
     duration tend_at_{};
+    /// When the bus is told what has taken effect, if it was not told all.
+    duration commit_at_ = duration::max();
     bool has_letter_topic_ = false;
 
     std::atomic<bool> is_stopping_{false};
     std::atomic<bool> may_resume_{false};
     std::atomic<bool> must_tend_{false};
     std::atomic<bool> is_polling_{false};
+    /// Something has taken effect that the bus was not told of.
+    std::atomic<bool> is_uncommitted_{false};
     event wake_;
     gate inside_;
 

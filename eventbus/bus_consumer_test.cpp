@@ -63,6 +63,7 @@ struct fixture {
         options.batch_max = 10;
         options.retry = {.first = 1ms, .cap = 5ms};
         options.poll_interval = 5ms;
+        options.commit_interval = 5ms;
         options.reads = [](const recorded_event& event) { return event.stream.text(); };
         options.apply = [mended = is_mended](read_model& rows,
                                              const recorded_event& event) -> result<void> {

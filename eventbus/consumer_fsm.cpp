@@ -19,8 +19,9 @@ consumer_action::any consumer_fsm::opened() {
 
 consumer_action::any consumer_fsm::polled(std::size_t messages, std::size_t limit) {
     failures_ = 0;
-    must_commit_ = messages < limit;
     if (std::exchange(must_repeat_commit_, false)) ++uncommitted_;
+    messages_ += messages;
+    must_commit_ = must_commit_ || messages == 0 || messages_ >= limit * batches_max_;
     if (messages == 0) return go_on();
     has_batch_ = true;
     phase_ = phase::storing;
@@ -46,6 +47,7 @@ consumer_action::any consumer_fsm::fetched() {
 
 consumer_action::any consumer_fsm::committed() {
     uncommitted_ = 0;
+    messages_ = 0;
     must_commit_ = false;
     return go_on();
 }
@@ -55,6 +57,7 @@ consumer_action::any consumer_fsm::not_committed(const error& why) {
     // Also after a rebalance: what was polled behind it is not committed by this one.
     must_repeat_commit_ = true;
     uncommitted_ = 0;
+    messages_ = 0;
     must_commit_ = false;
     if (is_stopping_) return end();
     return go_on();
@@ -71,10 +74,11 @@ consumer_action::any consumer_fsm::go_on() {
         phase_ = phase::storing;
         return consumer_action::store{};
     }
-    if (uncommitted_ > 0 && (must_commit_ || is_stopping_ || uncommitted_ >= batches_max_)) {
+    if (uncommitted_ > 0 && (must_commit_ || is_stopping_)) {
         phase_ = phase::committing;
         return consumer_action::commit{};
     }
+    must_commit_ = false;
     if (is_stopping_) return end();
     if (std::exchange(must_tend_, false)) {
         phase_ = phase::tending;

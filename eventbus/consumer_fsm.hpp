@@ -59,8 +59,9 @@ using any = std::variant<open, poll, store, fetch, commit, tend, back_off, park,
 ///
 /// Nothing is polled while a batch is not stored, so a commit says no more than what has taken
 /// effect. The commit is a hint: when it fails or comes too late, messages come again and are
-/// dropped by their versions. It is made after a batch that was not full, and after every
-/// `batches_max` full ones.
+/// dropped by their versions. It is made when nothing comes, when it is due (`commit_soon`), and
+/// after as many messages as `batches_max` full batches have: not after every batch, because what
+/// comes next would wait for it.
 class consumer_fsm {
   public:
     enum class phase : std::uint8_t {
@@ -96,6 +97,8 @@ class consumer_fsm {
     /// A wait (back_off, park) is over.
     [[nodiscard]] consumer_action::any waited();
 
+    /// What has taken effect was not committed for long enough.
+    void commit_soon() { must_commit_ = must_commit_ || uncommitted_ > 0; }
     /// Look at what is due before the next poll.
     void tend_soon() { must_tend_ = true; }
     /// An operator says that the reason is gone: the wait of `park` ends.
@@ -118,7 +121,9 @@ class consumer_fsm {
     phase failed_ = phase::opening;
     std::uint32_t failures_ = 0;
     std::uint64_t rebalances_ = 0;
+    /// Batches stored, and messages polled, since the last commit.
     std::uint32_t uncommitted_ = 0;
+    std::size_t messages_ = 0;
     bool must_commit_ = false;
     bool must_repeat_commit_ = false;
     bool has_batch_ = false;

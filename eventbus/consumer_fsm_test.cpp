@@ -37,9 +37,26 @@ consumer_fsm storing(std::size_t messages = 1) {
 
 }  // namespace
 
-TEST_CASE("consumer fsm: a batch that was not full is stored and committed at once") {
+TEST_CASE("consumer fsm: while messages come a commit waits until it is due") {
     auto fsm = storing();
     CHECK(fsm.where() == consumer_fsm::phase::storing);
+    CHECK(is<act::poll>(fsm.stored(false)));
+    CHECK(is<act::store>(fsm.polled(1, limit)));
+    fsm.commit_soon();
+    CHECK(is<act::commit>(fsm.stored(false)));
+    CHECK(is<act::poll>(fsm.committed()));
+    fsm.commit_soon();
+    CHECK(is<act::poll>(fsm.polled(0, limit)));
+}
+
+TEST_CASE("consumer fsm: small batches are committed with as many messages as full ones have") {
+    auto fsm = storing(limit - 1);
+    for (const auto messages : {limit - 1, limit - 1, std::size_t{2}}) {
+        CHECK(is<act::poll>(fsm.stored(false)));
+        CHECK(is<act::store>(fsm.polled(messages, limit)));
+    }
+    CHECK(is<act::poll>(fsm.stored(false)));
+    CHECK(is<act::store>(fsm.polled(1, limit)));
     CHECK(is<act::commit>(fsm.stored(false)));
     CHECK(is<act::poll>(fsm.committed()));
 }
@@ -66,7 +83,8 @@ TEST_CASE("consumer fsm: what is missing is fetched before the rest of the batch
     auto fsm = storing();
     CHECK(is<act::fetch>(fsm.stored(true)));
     CHECK(is<act::store>(fsm.fetched()));
-    CHECK(is<act::commit>(fsm.stored(false)));
+    CHECK(is<act::poll>(fsm.stored(false)));
+    CHECK(is<act::commit>(fsm.polled(0, limit)));
 }
 
 TEST_CASE("consumer fsm: a storage that is away is asked again for the same batch") {
@@ -75,7 +93,8 @@ TEST_CASE("consumer fsm: a storage that is away is asked again for the same batc
     CHECK(is<act::store>(fsm.waited()));
     CHECK(fsm.failed(away) == act::any{act::back_off{2}});
     CHECK(is<act::store>(fsm.waited()));
-    CHECK(is<act::commit>(fsm.stored(false)));
+    CHECK(is<act::poll>(fsm.stored(false)));
+    CHECK(is<act::commit>(fsm.polled(0, limit)));
 }
 
 TEST_CASE("consumer fsm: a log that is away does not lose the batch either") {
@@ -115,7 +134,8 @@ TEST_CASE("consumer fsm: the bus may say anything and is polled again") {
 
 TEST_CASE("consumer fsm: a commit that comes too late is a rebalance; what came behind it is due") {
     auto fsm = storing();
-    CHECK(is<act::commit>(fsm.stored(false)));
+    CHECK(is<act::poll>(fsm.stored(false)));
+    CHECK(is<act::commit>(fsm.polled(0, limit)));
     CHECK(is<act::poll>(fsm.not_committed(late)));
     CHECK(fsm.rebalances() == 1);
     CHECK(is<act::commit>(fsm.polled(0, limit)));
@@ -125,7 +145,8 @@ TEST_CASE("consumer fsm: a commit that comes too late is a rebalance; what came 
 
 TEST_CASE("consumer fsm: a commit that the bus did not take is made after the next poll") {
     auto fsm = storing();
-    CHECK(is<act::commit>(fsm.stored(false)));
+    CHECK(is<act::poll>(fsm.stored(false)));
+    CHECK(is<act::commit>(fsm.polled(0, limit)));
     CHECK(is<act::poll>(fsm.not_committed(away)));
     CHECK(is<act::commit>(fsm.polled(0, limit)));
     CHECK(is<act::poll>(fsm.committed()));
