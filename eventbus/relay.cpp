@@ -19,6 +19,11 @@ namespace {
 /// How long a stop waits for the bus before it has it decide what is in flight.
 constexpr duration stop_patience = std::chrono::seconds{2};
 
+/// Of a page before anything is known of the sizes of its events.
+constexpr std::size_t first_page = 500;
+/// What an event takes beside its payload, headers on the bus included.
+constexpr std::size_t per_event_bytes = 500;
+
 }  // namespace
 
 std::optional<bus_message> publish_as_stored(const recorded_event& event) {
@@ -36,10 +41,14 @@ relay::relay(execution& on, event_store& log, read_model_store& checkpoints, eve
       bus_{bus},
       options_{std::move(options)},
       name_{"relay:" + options_.topic},
-      owner_{options_.owner.empty() ? on.fresh_id().to_string() : options_.owner} {
-    if (options_.topic.empty() || options_.batch_max == 0 || !options_.map) {
+      owner_{options_.owner.empty() ? on.fresh_id().to_string() : options_.owner},
+      fsm_{options_.unsaved_max},
+      page_max_{std::min(options_.batch_max, first_page)} {
+    const auto is_bounded = options_.batch_max > 0 && options_.batch_bytes_max > 0;
+    if (options_.topic.empty() || !is_bounded || !options_.map) {
         throw std::invalid_argument{"relay of topic \"" + options_.topic +
-                                    "\": it needs a topic, a mapping and a batch_max above 0"};
+                                    "\": it needs a topic, a mapping, and a batch_max and "
+                                    "batch_bytes_max above 0"};
     }
     status_.topic = options_.topic;
 }
@@ -116,8 +125,16 @@ awaitable<relay_action::any> relay::perform(relay_action::any action) {
     co_return co_await wait_for_events();
 }
 
+/// Read while the page before it is published.
+struct relay::page_ahead {
+    position after;
+    std::optional<result<event_page>> found;
+    event has_come;
+};
+
 awaitable<relay_action::any> relay::load() {
     page_.clear();
+    ahead_.reset();
     const auto made = co_await bus_.ensure_topic(options_.topic);
     if (!made) co_return failed(made.error());
     auto stored = co_await checkpoints_.load_checkpoint(name_);
@@ -134,8 +151,9 @@ awaitable<relay_action::any> relay::load() {
 
 awaitable<relay_action::any> relay::read(position after) {
     page_.clear();
-    auto found = co_await log_.read_all(after, options_.batch_max);
+    auto found = co_await next_page(after);
     if (!found) co_return failed(found.error());
+    foresee(*found);
     std::vector<relay_entry> entries;
     for (const auto& each : found->events) {
         auto mapped = options_.map(each);
@@ -152,7 +170,48 @@ awaitable<relay_action::any> relay::read(position after) {
     co_return fsm_.arrived(std::move(entries), found->seen);
 }
 
+awaitable<result<event_page>> relay::next_page(position after) {
+    const auto ahead = std::exchange(ahead_, nullptr);
+    if (ahead && ahead->after == after) {
+        while (!ahead->found) co_await ahead->has_come.wait();
+        if (*ahead->found) co_return std::move(**ahead->found);
+    }
+    auto page = co_await log_.read_all(after, page_max_);
+    co_return page;
+}
+
+/// What a page says about the next one.
+void relay::foresee(const event_page& page) {
+    const auto count = page.events.size();
+    more_after_.reset();
+    if (count < page_max_) return;
+    more_after_ = page.seen;
+    std::size_t bytes = 0;
+    for (const auto& each : page.events) bytes += each.message.payload.size() + per_event_bytes;
+    page_max_ =
+        std::clamp<std::size_t>(options_.batch_bytes_max * count / bytes, 1, options_.batch_max);
+}
+
+void relay::read_ahead() {
+    if (!more_after_) return;
+    auto ahead = std::make_shared<page_ahead>();
+    ahead->after = *std::exchange(more_after_, std::nullopt);
+    if (spawn(inside_, on_.shard(options_.shard), fill(this, ahead))) ahead_ = std::move(ahead);
+}
+
+awaitable<void> relay::fill(relay* self, std::shared_ptr<page_ahead> into) {
+    try {
+        auto page = co_await self->log_.read_all(into->after, self->page_max_);
+        into->found = std::move(page);
+    } catch (const std::exception& e) {
+        // Whoever needs the page reads it again, and hears it then.
+        into->found = result<event_page>{error{errc::user_code_threw, e.what()}};
+    }
+    into->has_come.notify();
+}
+
 awaitable<relay_action::any> relay::publish(std::vector<position> events) {
+    read_ahead();
     std::vector<bus_message> batch;
     for (const auto at : events) batch.push_back(page_.at(at).message);
     const auto began = on_.clock().steady();
@@ -168,7 +227,9 @@ awaitable<relay_action::any> relay::publish(std::vector<position> events) {
         }
     }
     pass_on_orders();
-    co_return fsm_.reported(reports);
+    auto next = fsm_.reported(reports);
+    page_.erase(page_.begin(), page_.upper_bound(fsm_.reached()));
+    co_return next;
 }
 
 awaitable<relay_action::any> relay::advance(relay_action::advance step) {
@@ -307,6 +368,11 @@ relay_action::any relay::failed(const error& why) {
 void relay::pass_on_orders() {
     if (is_stopping_.load()) fsm_.stop();
     if (may_resume_.exchange(false)) fsm_.resume();
+    // The lease is renewed with the checkpoint.
+    const auto is_held = lease_.owner == owner_;
+    if (is_held && !lease_.is_fresh_for(owner_, on_.clock().now(), options_.lease)) {
+        fsm_.save_soon();
+    }
 }
 
 void relay::show_progress() {

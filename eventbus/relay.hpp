@@ -13,6 +13,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -32,8 +33,14 @@ struct relay_options {
     /// Where the events go. The checkpoint is stored under "relay:<topic>".
     std::string topic;
     relay_mapping map = publish_as_stored;
-    /// Events read, and at most published, at a time: all that the relay holds in memory.
-    std::size_t batch_max = 500;
+    /// Events read, and at most published, at a time: the more, the fewer requests to the brokers.
+    /// Fewer of large ones: about `batch_bytes_max`, by the mean of those before. The relay holds
+    /// as many again in memory, read while those before them are published.
+    std::size_t batch_max = 5'000;
+    std::size_t batch_bytes_max = std::size_t{4} << 20U;
+    /// Events that may be on the bus before the checkpoint moves, while more follow; after a crash
+    /// they are published again. 0: it moves with every batch.
+    std::size_t unsaved_max = 5'000;
     /// How soon commits of other processes are noticed; commits of this one wake the relay.
     duration poll_interval = std::chrono::seconds{1};
     /// Between failures; there is no last attempt, nothing is dropped.
@@ -99,6 +106,11 @@ class relay {
     [[nodiscard]] awaitable<relay_action::any> perform(relay_action::any action);
     [[nodiscard]] awaitable<relay_action::any> load();
     [[nodiscard]] awaitable<relay_action::any> read(position after);
+    struct page_ahead;
+    [[nodiscard]] awaitable<result<event_page>> next_page(position after);
+    void read_ahead();
+    void foresee(const event_page& page);
+    [[nodiscard]] static awaitable<void> fill(relay* self, std::shared_ptr<page_ahead> into);
     [[nodiscard]] awaitable<relay_action::any> publish(std::vector<position> events);
     [[nodiscard]] awaitable<relay_action::any> advance(relay_action::advance step);
     [[nodiscard]] awaitable<relay_action::any> wait_for_events();
@@ -133,6 +145,11 @@ class relay {
         instant recorded_at{};
     };
     std::map<position, pending> page_;
+    /// Events of the next page at most.
+    std::size_t page_max_;
+    /// Behind the page, if there is probably more.
+    std::optional<position> more_after_;
+    std::shared_ptr<page_ahead> ahead_;
 
     std::atomic<bool> is_stopping_{false};
     std::atomic<bool> may_resume_{false};

@@ -21,7 +21,9 @@ relay_action::any relay_fsm::load() {
 
 relay_action::any relay_fsm::loaded(const checkpoint& stored, const checkpoint& log) {
     stored_ = stored;
-    seen_ = stored.position;
+    seen_ = reached_ = stored.position;
+    unsaved_ = 0;
+    must_save_ = false;
     if (stored.incarnation != log.incarnation) {
         return park(
             "the checkpoint was taken from log " + stored.incarnation.to_string() +
@@ -47,8 +49,9 @@ relay_action::any relay_fsm::held_elsewhere() {
 relay_action::any relay_fsm::read() {
     if (is_stopping_) return end();
     page_.clear();
+    is_at_end_ = false;
     phase_ = phase::reading;
-    return relay_action::read{stored_.position};
+    return relay_action::read{reached_};
 }
 
 relay_action::any relay_fsm::failed(const error& why) {
@@ -63,15 +66,20 @@ relay_action::any relay_fsm::failed(const error& why) {
 
 relay_action::any relay_fsm::arrived(std::vector<relay_entry> page, position seen) {
     failures_ = 0;
-    if (is_stopping_) return end();
-    seen_ = std::max(seen, stored_.position);
+    if (is_stopping_) return save_or_go_on();
+    seen_ = std::max(seen, reached_);
     page_.clear();
     for (auto& each : page) {
         const auto state = each.wanted ? fate::open : fate::done;
         page_.push_back({std::move(each), state});
     }
     if (!is_page_done()) return publish();
-    if (seen_ > stored_.position) return advance(seen_);
+    is_at_end_ = seen_ == reached_;
+    pass_decided();
+    return save_or_go_on();
+}
+
+relay_action::any relay_fsm::idle() {
     phase_ = phase::waiting;
     return relay_action::idle{};
 }
@@ -108,9 +116,25 @@ relay_action::any relay_fsm::reported(const std::vector<delivery_report>& report
     in_flight_.clear();
     if (!must_wait_) failures_ = 0;
     reopen_followers();
-    const auto to = decided();
-    return to > stored_.position ? advance(to) : go_on();
+    pass_decided();
+    return save_or_go_on();
 }
+
+/// Behind what is on the bus nothing is looked at again.
+void relay_fsm::pass_decided() {
+    const auto to = decided();
+    unsaved_ += std::erase_if(page_, [to](const item& each) { return each.entry.at <= to; });
+    reached_ = to;
+}
+
+bool relay_fsm::must_advance() const {
+    if (reached_ == stored_.position) return false;
+    // Whatever else happens, it does not publish again what is there.
+    const auto is_troubled = must_wait_ || must_renew_ || park_reason_.has_value();
+    return is_at_end_ || is_troubled || must_save_ || is_stopping_ || unsaved_ >= unsaved_max_;
+}
+
+relay_action::any relay_fsm::save_or_go_on() { return must_advance() ? advance() : go_on(); }
 
 void relay_fsm::reopen_followers() {
     std::set<std::string_view> late;
@@ -127,7 +151,7 @@ void relay_fsm::reopen_followers() {
 }
 
 position relay_fsm::decided() const {
-    auto last = stored_.position;
+    auto last = reached_;
     for (const auto& each : page_) {
         if (each.state == fate::open) return last;
         last = each.entry.at;
@@ -142,16 +166,16 @@ bool relay_fsm::is_page_done() const {
     return true;
 }
 
-relay_action::any relay_fsm::advance(position to) {
-    target_ = to;
+relay_action::any relay_fsm::advance() {
+    target_ = reached_;
     phase_ = phase::advancing;
-    return relay_action::advance{stored_, {to, stored_.incarnation}};
+    return relay_action::advance{stored_, {target_, stored_.incarnation}};
 }
 
 relay_action::any relay_fsm::advanced() {
     stored_.position = target_;
-    // Behind the checkpoint nothing is looked at again.
-    std::erase_if(page_, [this](const item& each) { return each.entry.at <= target_; });
+    unsaved_ = 0;
+    must_save_ = false;
     return go_on();
 }
 
@@ -166,7 +190,8 @@ relay_action::any relay_fsm::go_on() {
         after_wait_ = phase::publishing;
         return back_off();
     }
-    return is_page_done() ? read() : publish();
+    if (!is_page_done()) return publish();
+    return is_at_end_ ? idle() : read();
 }
 
 relay_action::any relay_fsm::renewed() {
@@ -204,7 +229,7 @@ relay_action::any relay_fsm::waited() {
         case phase::publishing:
             return publish();
         case phase::advancing:
-            return advance(target_);
+            return advance();
         default:
             return load();
     }

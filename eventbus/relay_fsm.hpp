@@ -78,7 +78,9 @@ using any = std::variant<load, read, publish, advance, idle, back_off, renew, pa
 /// Pure: each call tells what happened and answers what to do; one action is under way at a time,
 /// which is all the memory there is (one page) and keeps keys in order.
 ///
-/// The checkpoint moves only behind events that are reported as persisted, in log order. Anything
+/// The checkpoint moves only behind events that are reported as persisted, in log order; while more
+/// events follow, not with every page (`unsaved_max`), because each move is a commit that the next
+/// page would wait for. Anything
 /// else is published again, together with every later event of the same key, so that a key's last
 /// copies are in order; consumers drop what they have. `refused` parks: an operator is needed.
 /// `fatal` renews the producer and publishes everything behind the checkpoint again.
@@ -97,6 +99,10 @@ class relay_fsm {
         stopped,
     };
 
+    /// `unsaved_max`: so many events may be on the bus and not behind the checkpoint while others
+    /// follow: they are published again after a crash. 0: it moves with each page.
+    explicit relay_fsm(std::size_t unsaved_max = 0) : unsaved_max_{unsaved_max} {}
+
     [[nodiscard]] relay_action::any start();
     /// `log`: the end of the log and which one it is.
     [[nodiscard]] relay_action::any loaded(const checkpoint& stored, const checkpoint& log);
@@ -114,6 +120,8 @@ class relay_fsm {
     /// A wait (idle, back_off, park) is over.
     [[nodiscard]] relay_action::any waited();
 
+    /// Move the checkpoint before anything else is read.
+    void save_soon() { must_save_ = true; }
     /// From now on nothing begins; what is in flight is decided and the checkpoint moved first.
     void stop() { is_stopping_ = true; }
     /// An operator says that the reason is gone: the wait of `park` ends with a fresh load.
@@ -121,6 +129,8 @@ class relay_fsm {
 
     [[nodiscard]] phase where() const { return phase_; }
     [[nodiscard]] const checkpoint& at() const { return stored_; }
+    /// Everything up to here is on the bus; the checkpoint may follow later.
+    [[nodiscard]] position reached() const { return reached_; }
     /// Events published again so far.
     [[nodiscard]] std::uint64_t repeated() const { return repeated_; }
 
@@ -135,10 +145,15 @@ class relay_fsm {
     [[nodiscard]] relay_action::any load();
     [[nodiscard]] relay_action::any read();
     [[nodiscard]] relay_action::any publish();
-    [[nodiscard]] relay_action::any advance(position to);
+    [[nodiscard]] relay_action::any advance();
+    [[nodiscard]] relay_action::any idle();
     [[nodiscard]] relay_action::any back_off();
     [[nodiscard]] relay_action::any park(std::string reason);
     [[nodiscard]] relay_action::any end();
+    void pass_decided();
+    [[nodiscard]] bool must_advance() const;
+    /// What follows when some of the page is decided.
+    [[nodiscard]] relay_action::any save_or_go_on();
     /// What follows when the checkpoint stands where it can.
     [[nodiscard]] relay_action::any go_on();
     void reopen_followers();
@@ -146,7 +161,11 @@ class relay_fsm {
     [[nodiscard]] bool is_page_done() const;
 
     phase phase_ = phase::loading;
+    std::size_t unsaved_max_;
     checkpoint stored_;
+    position reached_;
+    /// Events between the two.
+    std::size_t unsaved_ = 0;
     position seen_;
     position target_;
     std::vector<item> page_;
@@ -156,6 +175,9 @@ class relay_fsm {
     /// What the reports of the last publish demand once the checkpoint has moved.
     bool must_renew_ = false;
     bool must_wait_ = false;
+    bool must_save_ = false;
+    /// The last read found nothing: there is nothing to do once the checkpoint has moved.
+    bool is_at_end_ = false;
     std::optional<std::string> park_reason_;
     /// What to do after back_off: the phase that failed.
     phase after_wait_ = phase::loading;

@@ -393,3 +393,49 @@ TEST_CASE("relay fsm: it counts what it publishes again") {
     for (const auto& each : {start, load, bring, report({yes, no, yes}), advance, wait}) each(fsm);
     CHECK(fsm.repeated() == 1);
 }
+
+TEST_CASE("relay fsm: while more follows, the checkpoint moves with many events") {
+    relay_fsm fsm{4};
+    std::ignore = fsm.start();
+    CHECK(load(fsm) == act::any{act::read{pos(10)}});
+    CHECK(bring(fsm) == act::any{sending({11, 12, 13})});
+    CHECK(persist(fsm) == act::any{act::read{pos(13)}});
+    CHECK(fsm.reached() == pos(13));
+    CHECK(fsm.at() == at(10));
+    SUBCASE("so many are enough") {
+        CHECK(fsm.arrived({entry(14, "a")}, pos(14)) == act::any{sending({14})});
+        CHECK(fsm.reported(all_of({yes})) == act::any{moving(10, 14)});
+        CHECK(fsm.advanced() == act::any{act::read{pos(14)}});
+    }
+    SUBCASE("nothing more comes: it moves, and waits") {
+        CHECK(fsm.arrived({}, pos(13)) == act::any{moving(10, 13)});
+        CHECK(fsm.advanced() == act::any{act::idle{}});
+        CHECK(fsm.waited() == act::any{act::read{pos(13)}});
+    }
+    SUBCASE("events that are left out are passed by") {
+        CHECK(fsm.arrived({unwanted(14)}, pos(15)) == act::any{moving(10, 15)});
+    }
+    SUBCASE("before it waits for trouble") {
+        CHECK(fsm.arrived({entry(14, "a"), entry(15, "a")}, pos(15)) ==
+              act::any{sending({14, 15})});
+        CHECK(fsm.reported(all_of({no, yes})) == act::any{moving(10, 13)});
+        CHECK(fsm.advanced() == act::any{act::back_off{1}});
+        CHECK(fsm.waited() == act::any{sending({14, 15})});
+    }
+    SUBCASE("when it is asked to") {
+        fsm.save_soon();
+        CHECK(fsm.arrived({entry(14, "a")}, pos(14)) == act::any{sending({14})});
+        CHECK(fsm.reported(all_of({yes})) == act::any{moving(10, 14)});
+    }
+    SUBCASE("before it stops") {
+        fsm.stop();
+        CHECK(fsm.arrived({entry(14, "a")}, pos(14)) == act::any{moving(10, 13)});
+        CHECK(fsm.advanced() == act::any{act::stop{}});
+    }
+    SUBCASE("another relay has it: what was not behind the checkpoint is read again") {
+        CHECK(fsm.arrived({}, pos(13)) == act::any{moving(10, 13)});
+        CHECK(fsm.held_elsewhere() == act::any{act::stand_by{}});
+        CHECK(fsm.waited() == act::any{act::load{}});
+        CHECK(load(fsm) == act::any{act::read{pos(10)}});
+    }
+}
