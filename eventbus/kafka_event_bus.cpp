@@ -27,6 +27,15 @@ constexpr duration group_patience = std::chrono::seconds{2};
 /// News of room may have gone to another publication.
 constexpr duration room_pause = std::chrono::milliseconds{50};
 
+/// Messages handed over at a time: a millisecond or two of whoever shares the executor.
+constexpr std::size_t turn = 500;
+
+awaitable<void> let_others_run() {
+    event back;
+    back.notify();
+    co_await back.wait();
+}
+
 std::size_t size_of(const bus_message& message) {
     auto size = message.key.size() + message.payload.size();
     for (const auto& each : message.headers) size += each.name.size() + each.value.size();
@@ -202,6 +211,7 @@ awaitable<std::vector<delivery_report>> kafka_event_bus::publish(std::vector<bus
     }
     const auto with = kept->producer();
     for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (i % turn == turn - 1) co_await let_others_run();
         const auto& message = batch[i];
         if (const auto bad = unusable.find(message.topic); bad != unusable.end()) {
             work->report(i, bad->second);

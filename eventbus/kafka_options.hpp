@@ -36,8 +36,9 @@ struct kafka_options {
     /// How long the brokers have to take a message, its repetitions included; then its report says
     /// whether it may be there all the same.
     duration delivery_timeout = std::chrono::seconds{30};
-    /// How long a message waits for company. More is better compressed and later.
-    duration linger = std::chrono::milliseconds{2};
+    /// How long a message waits for company. More is better compressed and later. What is published
+    /// together travels together with much less.
+    duration linger = std::chrono::microseconds{500};
     /// Requests to a broker that are not answered yet, at most 5. With more than one, order and
     /// loss rest on the broker's check of sequences.
     std::size_t requests_in_flight_max = 5;

@@ -93,7 +93,8 @@ std::shared_ptr<producer> producer::make(const kafka_options& options, executor 
     wanted.set("acks", "all");
     wanted.set("partitioner", "murmur2_random");
     wanted.set("compression.type", options.compression);
-    wanted.set("linger.ms", options.linger);
+    const auto linger = std::chrono::duration<double, std::milli>(options.linger).count();
+    wanted.set("linger.ms", std::to_string(linger));
     wanted.set("max.in.flight.requests.per.connection", options.requests_in_flight_max);
     wanted.set("message.timeout.ms", options.delivery_timeout);
     wanted.set("request.timeout.ms",

@@ -66,8 +66,8 @@ void add_kafka(config_schema& schema) {
                             "Certificates a broker's is checked against; empty: the system's."));
     schema.add(choice_setting("kafka.compression", "lz4", {"none", "lz4", "zstd", "gzip", "snappy"},
                               "How batches are compressed."));
-    schema.add(
-        span_setting("kafka.linger", "2ms", "0s", "10s", "How long a message waits for company."));
+    schema.add(span_setting("kafka.linger", "500us", "0s", "10s",
+                            "How long a message waits for company."));
     schema.add(
         span_setting("kafka.delivery_timeout", "30s", "1s", "1h",
                      "How long brokers have to take a message before it is published again."));
