@@ -218,13 +218,18 @@ void serving::observe() {
     observe_brokers(registry_, *bus_, observed_);
 }
 
-void serving::measure_relays(position end) const {
+/// One that stands by does not know how far the other is.
+void serving::measure_relays(position end) {
     auto pending = std::uint64_t{0};
     auto oldest = 0.0;
+    const auto now = world_.clock().steady();
     for (const auto& relay : runtime_.relays()) {
-        if (end > relay.checkpoint) pending += end.value() - relay.checkpoint.value();
-        if (!relay.oldest_pending) continue;
-        const std::chrono::duration<double> age = world_.clock().now() - *relay.oldest_pending;
+        auto& clock = relay_lags_[relay.topic];
+        clock.saw(end.value(), now);
+        const auto is_ours = relay.phase != relay_fsm::phase::standing_by;
+        const auto until = is_ours ? std::min(relay.checkpoint, end) : end;
+        const std::chrono::duration<double> age = clock.behind(until.value(), now);
+        pending += end.value() - until.value();
         oldest = std::max(oldest, age.count());
     }
     runtime_.metrics().relay_pending_events.get().set(static_cast<double>(pending));

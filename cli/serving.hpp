@@ -5,6 +5,7 @@
 #include "tidemark/async/io.hpp"
 #include "tidemark/cli/session.hpp"
 #include "tidemark/eventbus/event_bus.hpp"
+#include "tidemark/eventbus/lag_clock.hpp"
 #include "tidemark/http/admin_server.hpp"
 #include "tidemark/http/server.hpp"
 #include "tidemark/observability/catalog.hpp"
@@ -69,7 +70,7 @@ class serving {
     void add_checks();
     void observe();
     void start_demo();
-    void measure_relays(position end) const;
+    void measure_relays(position end);
     [[nodiscard]] awaitable<void> measure_dead_letters();
     [[nodiscard]] awaitable<void> measure_horizon(position end);
     [[nodiscard]] awaitable<void> sample();
@@ -103,6 +104,8 @@ class serving {
     std::vector<metrics::registration> observed_;
     request_meter meter_;
     http::health health_;
+    /// By topic.
+    std::map<std::string, lag_clock> relay_lags_;
     std::unique_ptr<http::server> api_;
     std::unique_ptr<http::admin_server> admin_;
     gate background_;

@@ -65,9 +65,8 @@ bus_consumer::bus_consumer(execution& on, read_model_store& effects, event_bus& 
               metrics.bus_consumed.with({options_.topic, options_.group, "refused"}),
               metrics.bus_dead_letters.with({options_.topic, options_.group}),
               metrics.bus_rebalances.with({options_.topic, options_.group}),
-              metrics.bus_consumer_lag_messages.with({options_.topic, options_.group}),
-              metrics.bus_consumer_lag.with({options_.topic, options_.group}),
-              metrics.bus_waiting_streams.with({options_.topic, options_.group})} {
+              metrics.bus_waiting_streams.with({options_.topic, options_.group})},
+      lag_{options_.topic, options_.group, metrics} {
     status_.name = options_.name;
     status_.topic = options_.topic;
     status_.group = options_.group;
@@ -157,10 +156,7 @@ awaitable<consumer_action::any> bus_consumer::poll() {
     {
         const std::scoped_lock lock{mutex_};
         status_.lag_messages = member_->lag();
-        if (size == 0) status_.lag_seconds = 0;
         status_.failures_in_row = 0;
-        series_.lag_messages.set(static_cast<double>(status_.lag_messages.value_or(0)));
-        series_.lag_seconds.set(status_.lag_seconds);
     }
     pass_on_orders();
     co_return fsm_.polled(size, options_.batch_max);
@@ -214,8 +210,6 @@ awaitable<result<intake>> bus_consumer::change_at(checkpoint at, ledger_work wor
 }
 
 awaitable<consumer_action::any> bus_consumer::store() {
-    instant oldest = instant::max();
-    for (const auto& each : batch_) oldest = std::min(oldest, each.event.recorded_at);
     ledger_work work = [this](consumer_ledger& ledger) {
         for (const auto& each : refused_) ledger.refuse(each.message, each.why);
         ledger.take(batch_, log_, lost_);
@@ -230,12 +224,7 @@ awaitable<consumer_action::any> bus_consumer::store() {
     std::vector<consumed_event> left;
     for (const auto index : done->waiting) left.push_back(std::move(batch_[index]));
     batch_ = std::move(left);
-    if (oldest != instant::max() && oldest != instant{}) {
-        const std::scoped_lock lock{mutex_};
-        const auto age = std::chrono::duration<double>(on_.clock().now() - oldest);
-        status_.lag_seconds = std::max(0.0, age.count());
-        series_.lag_seconds.set(status_.lag_seconds);
-    }
+    if (batch_.empty()) member_->settled();
     pass_on_orders();
     co_return fsm_.stored(!batch_.empty());
 }
@@ -342,7 +331,12 @@ void bus_consumer::tend_within(duration span) {
 }
 
 void bus_consumer::show_progress() {
+    if (member_) {
+        const auto holds_batch = !batch_.empty() || !refused_.empty();
+        lag_.look(member_->places(), holds_batch, on_.clock().steady());
+    }
     const std::scoped_lock lock{mutex_};
+    status_.lag_seconds = lag_.seconds();
     status_.phase = fsm_.where();
     status_.rebalances = fsm_.rebalances();
     status_.partitions = member_ ? member_->assigned() : 0;

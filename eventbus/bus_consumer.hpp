@@ -4,6 +4,7 @@
 #include "tidemark/async/executor.hpp"
 #include "tidemark/async/gate.hpp"
 #include "tidemark/eventbus/consumer_fsm.hpp"
+#include "tidemark/eventbus/consumer_lag.hpp"
 #include "tidemark/eventbus/consumer_ledger.hpp"
 #include "tidemark/eventbus/event_bus.hpp"
 #include "tidemark/eventstore/effect_log.hpp"
@@ -89,7 +90,8 @@ struct consumer_status {
     static constexpr std::size_t waiting_streams_max = 1'000;
     /// Messages on the bus behind those polled, if the bus knows.
     std::optional<std::uint64_t> lag_messages;
-    /// Age of the oldest event of the last batch when it was stored; 0 when nothing came since.
+    /// For how long the oldest message that has not taken effect has been known to be on the bus,
+    /// of all partitions read here; 0 when all have, and if the bus does not know.
     double lag_seconds = 0;
     /// In a row; 0 when all is well.
     std::uint32_t failures_in_row = 0;
@@ -243,11 +245,10 @@ class bus_consumer {
         metrics::counter refused;
         metrics::counter dead_letters;
         metrics::counter rebalances;
-        metrics::gauge lag_messages;
-        metrics::gauge lag_seconds;
         metrics::gauge waiting;
     };
     const series series_;
+    consumer_lag lag_;
 
     mutable std::mutex mutex_;
     consumer_status status_;

@@ -21,6 +21,8 @@ class contract_bus {
     virtual void forbid_topic(const std::string& /*name*/) {}
     /// Blocks until `work` has ended; throws what it throws.
     virtual void drive(awaitable<void> work) = 0;
+    /// Whether partitions are given away only when what has taken effect in them is committed.
+    [[nodiscard]] virtual bool keeps_settled() const { return false; }
     /// One byte more than a message may have, key and headers included.
     [[nodiscard]] virtual std::size_t too_large() const = 0;
 

@@ -93,6 +93,10 @@ class event_bus {
         /// Waits for messages; empty after `close`. Answers at most `limit`.
         [[nodiscard]] virtual awaitable<result<std::vector<bus_message>>> poll(
             std::size_t limit) = 0;
+        /// Everything polled so far has taken effect, and will be committed later. Asks the bus for
+        /// nothing; one that can commits it before it gives partitions away, so that whoever gets
+        /// them need not take it again.
+        virtual void settled() {}
         /// Everything polled so far has taken effect. What was polled and not committed comes again
         /// after a crash or a rebalance.
         [[nodiscard]] virtual awaitable<result<void>> commit() = 0;
@@ -102,6 +106,18 @@ class event_bus {
         /// Messages on the bus behind what was polled, in the partitions it reads; nothing if the
         /// bus does not know.
         [[nodiscard]] virtual std::optional<std::uint64_t> lag() const { return std::nullopt; }
+        /// Where it stands in a partition, in offsets.
+        struct place {
+            std::uint64_t partition = 0;
+            /// Behind what was polled before the last poll that brought something.
+            std::uint64_t begun = 0;
+            /// Behind what was polled.
+            std::uint64_t next = 0;
+            /// Behind the last message there is, as far as is known.
+            std::uint64_t end = 0;
+        };
+        /// In the partitions it reads and has polled from; none if the bus does not know.
+        [[nodiscard]] virtual std::vector<place> places() const { return {}; }
     };
     [[nodiscard]] virtual std::unique_ptr<consumer> subscribe(std::string topic,
                                                               std::string group) = 0;

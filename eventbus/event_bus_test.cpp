@@ -144,6 +144,27 @@ TEST_CASE("event bus: what was committed does not come again") {
     });
 }
 
+TEST_CASE("event bus: what has taken effect is committed before partitions are given away") {
+    for_each_bus([](contract_bus& b) {
+        if (!b.keeps_settled()) return;
+        b.create_topic("t", 3);
+        b.publish_all(numbered("t", 30, 10));
+        const auto first = b.bus().subscribe("t", "g");
+        REQUIRE(b.collect(*first, 30).size() == 30);
+        first->settled();
+        const auto second = b.bus().subscribe("t", "g");
+        b.settle({first.get(), second.get()});
+        CHECK(b.commit(*first).has_value());
+        b.publish_all(numbered("t", 10, 10));
+        std::size_t later = 0;
+        while (later < 10) {
+            later += b.leftovers(*first).size();
+            later += b.leftovers(*second).size();
+        }
+        CHECK(later == 10);
+    });
+}
+
 TEST_CASE("event bus: close ends a poll that waits, and every later one") {
     for_each_bus([](contract_bus& b) {
         b.create_topic("t", 1);

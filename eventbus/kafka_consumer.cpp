@@ -15,6 +15,14 @@ const log::source kafka_log{"kafka"};
 
 void called(rd_kafka_t*, void* opaque) { (*static_cast<std::function<void()>*>(opaque))(); }
 
+parts_ptr as_parts(const std::string& topic, const std::map<std::int32_t, std::int64_t>& offsets) {
+    parts_ptr out{rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size()))};
+    for (const auto& [partition, offset] : offsets) {
+        rd_kafka_topic_partition_list_add(out.get(), topic.c_str(), partition)->offset = offset;
+    }
+    return out;
+}
+
 }  // namespace
 
 std::shared_ptr<member> member::join(const kafka_options& options, std::string topic,
@@ -76,7 +84,7 @@ awaitable<result<std::vector<bus_message>>> member::poll(execution& on, std::siz
         }
         const auto has_news = co_await wake_.wait_for(on, *patience);
         if (has_news) continue;
-        if (misses_topic()) {
+        if (is_topic_missed(on)) {
             co_return error{errc::not_found, "topic \"" + topic_ +
                                                  "\" does not exist on the brokers; create it at "
                                                  "start, or name another"};
@@ -87,9 +95,11 @@ awaitable<result<std::vector<bus_message>>> member::poll(execution& on, std::siz
 
 /// How long to wait for news before something is looked into; nothing: for as long as it takes.
 std::optional<duration> member::patience_left(execution& on) {
-    if (misses_topic()) return topic_patience_;
+    const auto now = on.clock().steady();
     const std::scoped_lock held{mutex_};
-    return review_.wait(on.clock().steady());
+    if (!misses_topic_ || assigned_ > 0) return review_.wait(now);
+    if (!missed_until_) missed_until_ = now + topic_patience_;
+    return std::max(*missed_until_ - now, duration{0});
 }
 
 /// A leader of a group that asked a broker which did not know the topic yet gives nobody anything,
@@ -121,9 +131,12 @@ void member::join_again() {
     subscribe();
 }
 
-bool member::misses_topic() {
+/// Told once in a while, so that whoever polls can wait in between.
+bool member::is_topic_missed(execution& on) {
     const std::scoped_lock held{mutex_};
-    return misses_topic_ && assigned_ == 0;
+    if (!missed_until_ || on.clock().steady() < *missed_until_) return false;
+    missed_until_.reset();
+    return true;
 }
 
 result<std::vector<bus_message>> member::take(std::size_t limit) {
@@ -137,6 +150,8 @@ result<std::vector<bus_message>> member::take(std::size_t limit) {
             failure_ = judge_failure(*next);
             continue;
         }
+        if (batch.empty()) begun_ = polled_;
+        begun_.try_emplace(next->partition, next->offset);
         batch.push_back(as_message(*next, topic_));
         polled_[next->partition] = next->offset + 1;
         has_work_ = true;
@@ -146,21 +161,36 @@ result<std::vector<bus_message>> member::take(std::size_t limit) {
     return batch;
 }
 
-/// By what the last fetches told of the partitions' ends: asks nobody.
 std::optional<std::uint64_t> member::lag() const {
-    const std::scoped_lock held{mutex_};
-    if (assigned_ == 0 || !handle_) return std::nullopt;
+    if (assigned_ == 0) return std::nullopt;
     std::uint64_t sum = 0;
+    for (const auto& each : places()) sum += each.end - each.next;
+    return sum;
+}
+
+std::vector<event_bus::consumer::place> member::places() const {
+    std::vector<event_bus::consumer::place> out;
+    const std::scoped_lock held{mutex_};
+    if (!handle_) return out;
     for (const auto& [partition, next] : polled_) {
         std::int64_t oldest = 0;
         std::int64_t end = 0;
         const auto code =
             rd_kafka_get_watermark_offsets(handle_.get(), topic_.c_str(), partition, &oldest, &end);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && end > next) {
-            sum += static_cast<std::uint64_t>(end - next);
-        }
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR || end < next) end = next;
+        out.push_back({static_cast<std::uint64_t>(partition),
+                       static_cast<std::uint64_t>(begun_.at(partition)),
+                       static_cast<std::uint64_t>(next), static_cast<std::uint64_t>(end)});
     }
-    return sum;
+    return out;
+}
+
+void member::lose_work() {
+    has_lost_work_ = has_lost_work_ || has_work_;
+    has_work_ = false;
+    polled_.clear();
+    begun_.clear();
+    settled_.clear();
 }
 
 /// Nothing for what librdkafka mends by itself.
@@ -175,9 +205,7 @@ std::optional<error> member::judge_failure(const rd_kafka_message_t& told) {
             return std::nullopt;
         case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
             // Its partitions have gone to others; the next poll joins again.
-            has_lost_work_ = has_lost_work_ || has_work_;
-            has_work_ = false;
-            polled_.clear();
+            lose_work();
             kafka_log.warn("a consumer was too slow and lost its partitions", {"topic", topic_},
                            {"group", group_});
             return std::nullopt;
@@ -203,9 +231,11 @@ void member::rebalanced(rd_kafka_t& handle, bool is_assigned,
     const auto is_cooperative =
         std::string_view{rd_kafka_rebalance_protocol(&handle)} == "COOPERATIVE";
     if (!is_assigned) {
-        has_lost_work_ = has_lost_work_ || has_work_;
-        has_work_ = false;
-        polled_.clear();
+        commit_settled(handle);
+        lose_work();
+    } else {
+        misses_topic_ = false;
+        missed_until_.reset();
     }
     if (is_cooperative) {
         rd_kafka_error_t* const failure = is_assigned
@@ -221,6 +251,23 @@ void member::rebalanced(rd_kafka_t& handle, bool is_assigned,
     assigned_ = is_assigned ? before + count : before - std::min(before, count);
     kafka_log.info(is_assigned ? "partitions assigned" : "partitions revoked", {"topic", topic_},
                    {"group", group_}, {"count", count});
+}
+
+void member::settled() {
+    const std::scoped_lock held{mutex_};
+    has_work_ = false;
+    settled_ = polled_;
+}
+
+/// Goes out before the group is told that the partitions are free. Nobody waits for the answer:
+/// what is not committed comes again to another member.
+void member::commit_settled(rd_kafka_t& handle) {
+    if (settled_.empty() || rd_kafka_assignment_lost(&handle) != 0) return;
+    const auto parts = as_parts(topic_, settled_);
+    const auto code = rd_kafka_commit(&handle, parts.get(), 1);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    kafka_log.debug("not committed before a rebalance", {"topic", topic_},
+                    {"code", rd_kafka_err2name(code)});
 }
 
 awaitable<result<void>> member::commit(execution& on, duration within) {
@@ -250,11 +297,9 @@ result<void> member::begin_commit() {
                                       "\" was rebalanced; what was polled before comes again"};
     }
     has_work_ = false;
+    settled_.clear();
     if (polled_.empty()) return {};
-    const parts_ptr parts{rd_kafka_topic_partition_list_new(static_cast<int>(polled_.size()))};
-    for (const auto& [partition, offset] : polled_) {
-        rd_kafka_topic_partition_list_add(parts.get(), topic_.c_str(), partition)->offset = offset;
-    }
+    const auto parts = as_parts(topic_, polled_);
     const auto code =
         rd_kafka_commit_queue(handle_.get(), parts.get(), answers_.get(), nullptr, nullptr);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -2,6 +2,7 @@
 
 #include "tidemark/async/event.hpp"
 #include "tidemark/async/executor.hpp"
+#include "tidemark/eventbus/event_bus.hpp"
 #include "tidemark/eventbus/group_review.hpp"
 #include "tidemark/eventbus/kafka_handle.hpp"
 
@@ -34,6 +35,9 @@ class member final : public listener, public std::enable_shared_from_this<member
 
     [[nodiscard]] awaitable<result<std::vector<bus_message>>> poll(execution& on,
                                                                    std::size_t limit);
+    /// What was polled so far has taken effect: committed when partitions are taken away, if it was
+    /// not before.
+    void settled();
     [[nodiscard]] awaitable<result<void>> commit(execution& on, duration within);
     /// Polls end, later ones are empty.
     void leave();
@@ -44,6 +48,8 @@ class member final : public listener, public std::enable_shared_from_this<member
     /// Messages behind what was polled, in partitions of which something was polled, as of the last
     /// fetch; nothing before partitions are assigned.
     [[nodiscard]] std::optional<std::uint64_t> lag() const;
+    /// As of the last fetch; asks nobody.
+    [[nodiscard]] std::vector<event_bus::consumer::place> places() const;
 
     void failed(rd_kafka_resp_err_t code, std::string_view reason) override;
     void rebalanced(rd_kafka_t& handle, bool is_assigned,
@@ -57,10 +63,12 @@ class member final : public listener, public std::enable_shared_from_this<member
           is_covered_{std::move(is_covered)},
           review_{topic_patience} {}
 
-    [[nodiscard]] bool misses_topic();
+    [[nodiscard]] bool is_topic_missed(execution& on);
     [[nodiscard]] std::optional<duration> patience_left(execution& on);
     [[nodiscard]] awaitable<void> review();
     void join_again();
+    void commit_settled(rd_kafka_t& handle);
+    void lose_work();
     void subscribe();
     [[nodiscard]] result<std::vector<bus_message>> take(std::size_t limit);
     [[nodiscard]] std::optional<error> judge_failure(const rd_kafka_message_t& told);
@@ -83,13 +91,19 @@ class member final : public listener, public std::enable_shared_from_this<member
     std::function<void()> answer_;
     /// Partition → the offset behind the last message polled.
     std::map<std::int32_t, std::int64_t> polled_;
+    /// Before the last poll that brought something; and as much as has taken effect and was not
+    /// committed.
+    std::map<std::int32_t, std::int64_t> begun_;
+    std::map<std::int32_t, std::int64_t> settled_;
     std::size_t commits_under_way_ = 0;
+    /// Something was polled that has not taken effect, as far as is known.
     bool has_work_ = false;
-    /// Partitions were taken away with work that was not committed.
+    /// Partitions were taken away with work that was neither settled nor committed.
     bool has_lost_work_ = false;
     std::optional<error> failure_;
-    /// The topic is unknown to a broker: a failure, if it stays so.
+    /// The topic is unknown to a broker: a failure, if it stays so until then.
     bool misses_topic_ = false;
+    std::optional<duration> missed_until_;
     group_review review_;
     std::atomic<bool> is_over_ = false;
     std::atomic<std::size_t> assigned_ = 0;

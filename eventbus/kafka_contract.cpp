@@ -74,6 +74,7 @@ class renaming_bus final : public event_bus {
             }
             co_return batch;
         }
+        void settled() override { inner_->settled(); }
         awaitable<result<void>> commit() override { return inner_->commit(); }
         void close() override { inner_->close(); }
         std::size_t assigned() const override { return inner_->assigned(); }
@@ -105,6 +106,8 @@ class real_kafka_bus final : public contract_bus {
         REQUIRE(made.has_value());
     }
     void drive(awaitable<void> work) override { run(io_, std::move(work)); }
+    /// The mock brokers refuse a commit while the group is being dealt out again.
+    bool keeps_settled() const override { return true; }
     std::size_t too_large() const override { return largest + 1; }
 
   private:

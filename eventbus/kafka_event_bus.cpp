@@ -172,6 +172,7 @@ class kafka_event_bus::reader final : public consumer {
     awaitable<result<std::vector<bus_message>>> poll(std::size_t limit) override {
         return member_->poll(bus_->world, limit);
     }
+    void settled() override { member_->settled(); }
     awaitable<result<void>> commit() override {
         return member_->commit(bus_->world, bus_->options.ask_timeout);
     }
@@ -182,6 +183,7 @@ class kafka_event_bus::reader final : public consumer {
     }
     std::size_t assigned() const override { return member_->assigned(); }
     std::optional<std::uint64_t> lag() const override { return member_->lag(); }
+    std::vector<place> places() const override { return member_->places(); }
 
   private:
     std::shared_ptr<state> bus_;

@@ -246,6 +246,13 @@ TEST_CASE("kafka bus: a consumer knows how many messages are behind what it poll
         }
         CHECK(reader->lag() == 30 - wanted);
     }
+    std::uint64_t begun = 0;
+    for (const auto& each : reader->places()) {
+        CHECK(each.next == each.end);
+        begun += each.begun;
+    }
+    CHECK(begun >= 10);
+    CHECK(begun < 30);
 }
 
 TEST_CASE("kafka bus: the producer's statistics tell of brokers and of producers made anew") {

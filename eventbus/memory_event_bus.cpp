@@ -24,6 +24,8 @@ struct partition {
 /// committed ones whenever the group is dealt out again.
 struct seat {
     std::map<std::size_t, std::uint64_t> reading;
+    /// As it was before the last poll that brought something.
+    std::map<std::size_t, std::uint64_t> begun;
     /// Partition that is looked at first, so that none starves.
     std::size_t turn = 0;
     /// A rebalance took away what was polled and not committed.
@@ -48,6 +50,7 @@ struct group {
             s.reading.clear();
             const auto share = partitions / members + (i < partitions % members ? 1 : 0);
             for (std::size_t n = 0; n < share; ++n, ++next) s.reading[next] = committed[next];
+            s.begun = s.reading;
             s.wake.notify();
         }
     }
@@ -206,6 +209,18 @@ class memory_event_bus::member final : public consumer {
         return behind;
     }
 
+    std::vector<place> places() const override {
+        const std::scoped_lock lock{bus_->mutex};
+        std::vector<place> out;
+        const auto found = bus_->topics.find(topic_);
+        if (found == bus_->topics.end()) return out;
+        for (const auto& [index, offset] : seat_.reading) {
+            out.push_back(
+                {index, seat_.begun.at(index), offset, found->second.partitions[index].end()});
+        }
+        return out;
+    }
+
   private:
     /// Enters the group once the topic exists.
     void join() {
@@ -220,6 +235,7 @@ class memory_event_bus::member final : public consumer {
 
     std::vector<bus_message> take(std::size_t limit) {
         std::vector<bus_message> batch;
+        auto before = seat_.reading;
         auto& t = bus_->topics.at(topic_);
         auto next = seat_.reading.upper_bound(seat_.turn);
         for (auto left = seat_.reading.size(); left > 0 && batch.size() < limit; --left) {
@@ -231,6 +247,7 @@ class memory_event_bus::member final : public consumer {
                 batch.push_back(from.messages[offset++ - from.first]);
             }
         }
+        if (!batch.empty()) seat_.begun = std::move(before);
         seat_.has_work = seat_.has_work || !batch.empty();
         return batch;
     }

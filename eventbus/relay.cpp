@@ -19,11 +19,6 @@ namespace {
 /// How long a stop waits for the bus before it has it decide what is in flight.
 constexpr duration stop_patience = std::chrono::seconds{2};
 
-/// Of a page before anything is known of the sizes of its events.
-constexpr std::size_t first_page = 500;
-/// What an event takes beside its payload, headers on the bus included.
-constexpr std::size_t per_event_bytes = 500;
-
 }  // namespace
 
 std::optional<bus_message> publish_as_stored(const recorded_event& event) {
@@ -42,13 +37,10 @@ relay::relay(execution& on, event_store& log, read_model_store& checkpoints, eve
       options_{std::move(options)},
       name_{"relay:" + options_.topic},
       owner_{options_.owner.empty() ? on.fresh_id().to_string() : options_.owner},
-      fsm_{options_.unsaved_max},
-      page_max_{std::min(options_.batch_max, first_page)} {
-    const auto is_bounded = options_.batch_max > 0 && options_.batch_bytes_max > 0;
-    if (options_.topic.empty() || !is_bounded || !options_.map) {
+      fsm_{options_.unsaved_max} {
+    if (options_.topic.empty() || options_.batch_max == 0 || !options_.map) {
         throw std::invalid_argument{"relay of topic \"" + options_.topic +
-                                    "\": it needs a topic, a mapping, and a batch_max and "
-                                    "batch_bytes_max above 0"};
+                                    "\": it needs a topic, a mapping and a batch_max above 0"};
     }
     status_.topic = options_.topic;
 }
@@ -153,7 +145,8 @@ awaitable<relay_action::any> relay::read(position after) {
     page_.clear();
     auto found = co_await next_page(after);
     if (!found) co_return failed(found.error());
-    foresee(*found);
+    more_after_.reset();
+    if (is_full_page(found->events, options_.batch_max)) more_after_ = found->seen;
     std::vector<relay_entry> entries;
     for (const auto& each : found->events) {
         auto mapped = options_.map(each);
@@ -164,7 +157,7 @@ awaitable<relay_action::any> relay::read(position after) {
         auto message = addressed(std::move(*mapped), each, incarnation_, options_.topic);
         message.headers.push_back({std::string{bus_header::token}, std::to_string(lease_.token)});
         entries.push_back({each.position, message.key});
-        page_.emplace(each.position, pending{std::move(message), each.recorded_at});
+        page_.emplace(each.position, std::move(message));
     }
     pass_on_orders();
     co_return fsm_.arrived(std::move(entries), found->seen);
@@ -174,22 +167,12 @@ awaitable<result<event_page>> relay::next_page(position after) {
     const auto ahead = std::exchange(ahead_, nullptr);
     if (ahead && ahead->after == after) {
         while (!ahead->found) co_await ahead->has_come.wait();
-        if (*ahead->found) co_return std::move(**ahead->found);
+        // One that is empty may be old: more may have been committed, and its wake-up heard.
+        const auto is_empty = *ahead->found && (*ahead->found)->events.empty();
+        if (*ahead->found && !is_empty) co_return std::move(**ahead->found);
     }
-    auto page = co_await log_.read_all(after, page_max_);
+    auto page = co_await log_.read_all(after, options_.batch_max);
     co_return page;
-}
-
-/// What a page says about the next one.
-void relay::foresee(const event_page& page) {
-    const auto count = page.events.size();
-    more_after_.reset();
-    if (count < page_max_) return;
-    more_after_ = page.seen;
-    std::size_t bytes = 0;
-    for (const auto& each : page.events) bytes += each.message.payload.size() + per_event_bytes;
-    page_max_ =
-        std::clamp<std::size_t>(options_.batch_bytes_max * count / bytes, 1, options_.batch_max);
 }
 
 void relay::read_ahead() {
@@ -201,7 +184,7 @@ void relay::read_ahead() {
 
 awaitable<void> relay::fill(relay* self, std::shared_ptr<page_ahead> into) {
     try {
-        auto page = co_await self->log_.read_all(into->after, self->page_max_);
+        auto page = co_await self->log_.read_all(into->after, self->options_.batch_max);
         into->found = std::move(page);
     } catch (const std::exception& e) {
         // Whoever needs the page reads it again, and hears it then.
@@ -213,7 +196,7 @@ awaitable<void> relay::fill(relay* self, std::shared_ptr<page_ahead> into) {
 awaitable<relay_action::any> relay::publish(std::vector<position> events) {
     read_ahead();
     std::vector<bus_message> batch;
-    for (const auto at : events) batch.push_back(page_.at(at).message);
+    for (const auto at : events) batch.push_back(page_.at(at));
     const auto began = on_.clock().steady();
     const auto reports = co_await bus_.publish(std::move(batch));
     tell_reported(reports, on_.clock().steady() - began);
@@ -263,6 +246,7 @@ duration relay::glance() const {
 
 awaitable<relay_action::any> relay::stand_by() {
     page_.clear();
+    ahead_.reset();
     {
         const std::scoped_lock lock{mutex_};
         status_.failures = 0;
@@ -378,10 +362,8 @@ void relay::pass_on_orders() {
 void relay::show_progress() {
     const std::scoped_lock lock{mutex_};
     status_.phase = fsm_.where();
-    status_.checkpoint = fsm_.at().position;
+    status_.checkpoint = fsm_.reached();
     status_.repeated = fsm_.repeated();
-    status_.oldest_pending.reset();
-    if (!page_.empty()) status_.oldest_pending = page_.begin()->second.recorded_at;
 }
 
 }  // namespace tidemark

@@ -34,10 +34,9 @@ struct relay_options {
     std::string topic;
     relay_mapping map = publish_as_stored;
     /// Events read, and at most published, at a time: the more, the fewer requests to the brokers.
-    /// Fewer of large ones: about `batch_bytes_max`, by the mean of those before. The relay holds
-    /// as many again in memory, read while those before them are published.
+    /// Fewer of large ones: a page of the log ends at `page_bytes_max`. The relay holds a second
+    /// page in memory, read while the one before it is published.
     std::size_t batch_max = 5'000;
-    std::size_t batch_bytes_max = std::size_t{4} << 20U;
     /// Events that may be on the bus before the checkpoint moves, while more follow; after a crash
     /// they are published again. 0: it moves with every batch.
     std::size_t unsaved_max = 5'000;
@@ -64,7 +63,7 @@ struct relay_options {
 struct relay_status {
     std::string topic;
     relay_fsm::phase phase = relay_fsm::phase::loading;
-    /// Everything up to here is on the bus.
+    /// Everything up to here is on the bus; what is stored may follow later (`unsaved_max`).
     position checkpoint;
     std::uint64_t published = 0;
     /// Published more than once, because the first outcome was not known or not good.
@@ -76,8 +75,6 @@ struct relay_status {
     std::uint64_t token = 0;
     /// The last failure, or why it is parked; empty when all is well.
     std::string reason;
-    /// When the oldest event that is read and not yet on the bus was stored.
-    std::optional<instant> oldest_pending;
 };
 
 /// Carries committed events from the log to the bus, in order, at least once. Of the relays of one
@@ -109,7 +106,6 @@ class relay {
     struct page_ahead;
     [[nodiscard]] awaitable<result<event_page>> next_page(position after);
     void read_ahead();
-    void foresee(const event_page& page);
     [[nodiscard]] static awaitable<void> fill(relay* self, std::shared_ptr<page_ahead> into);
     [[nodiscard]] awaitable<relay_action::any> publish(std::vector<position> events);
     [[nodiscard]] awaitable<relay_action::any> advance(relay_action::advance step);
@@ -140,13 +136,7 @@ class relay {
     relay_fsm fsm_;
     message_id incarnation_;
     relay_lease lease_;
-    struct pending {
-        bus_message message;
-        instant recorded_at{};
-    };
-    std::map<position, pending> page_;
-    /// Events of the next page at most.
-    std::size_t page_max_;
+    std::map<position, bus_message> page_;
     /// Behind the page, if there is probably more.
     std::optional<position> more_after_;
     std::shared_ptr<page_ahead> ahead_;

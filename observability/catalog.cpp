@@ -120,7 +120,9 @@ void declare_readers(runtime_metrics& m, const declarer& d) {
         d.gauge("relay_pending_events", {}, "Committed events that are not yet on the bus.");
     m.relay_oldest_age =
         d.gauge("relay_oldest_age", {},
-                "Age of the oldest committed event that is not yet on the bus.", unit::seconds);
+                "For how long the oldest committed event that is not yet on the bus has been "
+                "known here to be committed, by this process's own clock; 0 when there is none.",
+                unit::seconds);
     m.bus_publish_duration =
         d.duration("bus_publish_duration", {"topic", "outcome"},
                    "Time from handing a batch to the bus to its delivery reports, once for "
@@ -128,11 +130,13 @@ void declare_readers(runtime_metrics& m, const declarer& d) {
     m.bus_consumed = d.counter("bus_consumed", {"topic", "group", "outcome"},
                                "Messages that a consumer has taken, by what became of them.");
     m.bus_consumer_lag_messages =
-        d.gauge("bus_consumer_lag_messages", {"topic", "group"},
-                "Messages on the bus that the group's members here have not polled.");
+        d.gauge("bus_consumer_lag_messages", {"topic", "group", "partition"},
+                "Messages on the bus, in a partition read here, that have not taken effect.");
     m.bus_consumer_lag =
-        d.gauge("bus_consumer_lag", {"topic", "group"},
-                "Age of the oldest event of the last batch when it was stored.", unit::seconds);
+        d.gauge("bus_consumer_lag", {"topic", "group", "partition"},
+                "For how long the oldest of them has been known here to be on the bus, by this "
+                "process's own clock; 0 when there is none.",
+                unit::seconds);
     m.bus_waiting_streams = d.gauge("bus_waiting_streams", {"topic", "group"},
                                     "Streams that do not go on: an event of them failed, or "
                                     "versions are missing.");

@@ -59,8 +59,8 @@ struct runtime_metrics {
 
     // Consumers of the bus. {outcome}: applied, duplicate, failed, refused.
     metrics::counter_family bus_consumed;             // {topic, group, outcome}
-    metrics::gauge_family bus_consumer_lag_messages;  // {topic, group}
-    metrics::gauge_family bus_consumer_lag;           // {topic, group}, seconds
+    metrics::gauge_family bus_consumer_lag_messages;  // {topic, group, partition}
+    metrics::gauge_family bus_consumer_lag;           // {topic, group, partition}, seconds
     metrics::gauge_family bus_waiting_streams;        // {topic, group}
     metrics::counter_family bus_dead_letters;         // {topic, group}
     metrics::counter_family bus_rebalances;           // {topic, group}
