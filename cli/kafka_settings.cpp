@@ -23,6 +23,7 @@ kafka_options kafka_settings(const settings& values) {
     kafka_options out;
     out.brokers = values.text("bus.url").substr(scheme.size());
     out.partitions = size_at(values, "kafka.partitions");
+    out.creates_topics = values.boolean("kafka.create_topics");
     out.replication = size_at(values, "kafka.replication");
     out.security = values.text("kafka.security");
     out.sasl_mechanism = values.text("kafka.sasl_mechanism");

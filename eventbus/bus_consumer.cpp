@@ -149,14 +149,19 @@ awaitable<consumer_action::any> bus_consumer::poll() {
     auto waiting = member_->poll(options_.batch_max);
     auto polled = co_await with_timeout(on_, std::move(waiting), left);
     is_polling_.store(false);
-    if (!polled && polled.error().code() != errc::timed_out) co_return failed(polled.error());
+    if (!polled && polled.error().code() != errc::timed_out) {
+        is_topic_missing_ = polled.error().code() == errc::not_found;
+        co_return failed(polled.error());
+    }
+    // A poll that was cut short says nothing about a topic that was missing.
+    if (member_->assigned() > 0) is_topic_missing_ = false;
     auto messages = polled ? std::move(*polled) : std::vector<bus_message>{};
     const auto size = messages.size();
     screen(std::move(messages));
     {
         const std::scoped_lock lock{mutex_};
         status_.lag_messages = member_->lag();
-        status_.failures_in_row = 0;
+        if (!is_topic_missing_) status_.failures_in_row = 0;
     }
     pass_on_orders();
     co_return fsm_.polled(size, options_.batch_max);

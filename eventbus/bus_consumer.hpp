@@ -228,6 +228,8 @@ class bus_consumer {
     /// When the bus is told what has taken effect, if it was not told all.
     duration commit_at_ = duration::max();
     bool has_letter_topic_ = false;
+    /// The topic was missing, and no partition of it has come since.
+    bool is_topic_missing_ = false;
 
     std::atomic<bool> is_stopping_{false};
     std::atomic<bool> may_resume_{false};

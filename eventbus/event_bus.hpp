@@ -66,6 +66,8 @@ enum class delivery {
 struct delivery_report {
     delivery outcome = delivery::not_persisted;
     std::string reason;
+    /// `refused` because the topic is not there: it was never made, or was deleted.
+    bool is_topic_missing = false;
 };
 
 /// How facts leave and arrive: at least once, in order per key.

@@ -233,7 +233,7 @@ void member::rebalanced(rd_kafka_t& handle, bool is_assigned,
     if (!is_assigned) {
         commit_settled(handle);
         lose_work();
-    } else {
+    } else if (parts.cnt > 0) {
         misses_topic_ = false;
         missed_until_.reset();
     }

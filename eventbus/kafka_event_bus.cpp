@@ -81,6 +81,8 @@ struct kafka_event_bus::state {
     kafka_statistics past;
     /// Topics that were seen; bounded by what the process publishes to.
     std::set<std::string, std::less<>> known;
+    /// How many partitions each had at first: one that comes back must have as many.
+    std::map<std::string, std::size_t, std::less<>> partitions;
 
     std::shared_ptr<kafka::producer> in_use() const {
         const std::scoped_lock lock{mutex};
@@ -111,6 +113,15 @@ struct kafka_event_bus::state {
         return known.contains(topic);
     }
 
+    /// `schema_mismatch` for a topic that comes back with other partitions.
+    result<void> remember(const std::string& topic, std::size_t count) {
+        const std::scoped_lock lock{mutex};
+        const auto first = partitions.try_emplace(topic, count).first->second;
+        if (auto same = kafka::check_partitions(topic, count, first); !same) return same;
+        known.insert(topic);
+        return {};
+    }
+
     void forget_topics() {
         const std::scoped_lock lock{mutex};
         known.clear();
@@ -128,7 +139,7 @@ struct kafka_event_bus::state {
                 return with->count_partitions(topic, within);
             };
             auto found = co_await blocking.run(std::move(asked));
-            if (found) break;
+            if (found) co_return remember(topic, *found);
             if (found.error().code() != errc::not_found) co_return found.error();
             if (world.clock().steady() >= until) {
                 co_return error{errc::not_found, "topic \"" + topic + "\" does not exist on " +
@@ -136,9 +147,6 @@ struct kafka_event_bus::state {
             }
             co_await pause->wait(topic_pause);
         }
-        const std::scoped_lock lock{mutex};
-        known.insert(topic);
-        co_return result<void>{};
     }
 
     /// Whether the members of a group hold every partition of the topic.
@@ -209,7 +217,8 @@ awaitable<std::vector<delivery_report>> kafka_event_bus::publish(std::vector<bus
         if (found) continue;
         const auto fate =
             found.error().is_retryable() ? delivery::not_persisted : delivery::refused;
-        unusable.emplace(message.topic, delivery_report{fate, found.error().message()});
+        unusable.emplace(message.topic, delivery_report{fate, found.error().message(),
+                                                        found.error().code() == errc::not_found});
     }
     const auto with = kept->producer();
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -262,13 +271,17 @@ awaitable<result<void>> kafka_event_bus::ensure_topic(std::string name) {
         const auto found = with->count_partitions(name, wanted.ask_timeout);
         if (found) return kafka::check_partitions(name, *found, wanted.partitions);
         if (found.error().code() != errc::not_found) return found.error();
+        if (!wanted.creates_topics) {
+            return error{errc::unavailable, "topic \"" + name + "\" does not exist on " +
+                                                wanted.brokers + "; create it with " +
+                                                std::to_string(wanted.partitions) +
+                                                " partitions, or set kafka.create_topics"};
+        }
         return with->create_topic(name, wanted.partitions, wanted.replication, wanted.ask_timeout);
     };
     auto made = co_await kept->blocking.run(std::move(job));
     if (!made) co_return made.error();
-    const std::scoped_lock lock{kept->mutex};
-    kept->known.insert(std::move(name));
-    co_return result<void>{};
+    co_return kept->remember(name, kept->options.partitions);
 }
 
 void kafka_event_bus::hurry() { state_->in_use()->give_up(); }

@@ -30,6 +30,8 @@ struct kafka_options {
 
     /// Partitions of the topics: how a missing one is made, and what one that is there must have.
     std::size_t partitions = 6;
+    /// Whether `ensure_topic` makes one that is missing; otherwise it has to be waited for.
+    bool creates_topics = true;
     /// Copies of each partition of a topic that is made; 0: what the brokers do by default.
     std::size_t replication = 0;
 

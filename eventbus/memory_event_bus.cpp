@@ -117,7 +117,7 @@ struct memory_event_bus::state {
         const auto found = topics.find(message.topic);
         if (found == topics.end()) {
             return {delivery::refused,
-                    "topic \"" + message.topic + "\" does not exist; create it at start"};
+                    "topic \"" + message.topic + "\" does not exist; create it at start", true};
         }
         if (const auto size = size_of(message); size > options.message_bytes_max) {
             return {delivery::refused, "message of " + std::to_string(size) +

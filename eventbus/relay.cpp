@@ -198,8 +198,9 @@ awaitable<relay_action::any> relay::publish(std::vector<position> events) {
     std::vector<bus_message> batch;
     for (const auto at : events) batch.push_back(page_.at(at));
     const auto began = on_.clock().steady();
-    const auto reports = co_await bus_.publish(std::move(batch));
-    tell_reported(reports, on_.clock().steady() - began);
+    auto told = co_await bus_.publish(std::move(batch));
+    tell_reported(told, on_.clock().steady() - began);
+    const auto reports = co_await find_topic_again(std::move(told), std::move(events));
     {
         const std::scoped_lock lock{mutex_};
         for (const auto& each : reports) {
@@ -213,6 +214,28 @@ awaitable<relay_action::any> relay::publish(std::vector<position> events) {
     auto next = fsm_.reported(reports);
     page_.erase(page_.begin(), page_.upper_bound(fsm_.reached()));
     co_return next;
+}
+
+/// The relay's own topic may have been deleted: it is made again, or waited for, and what is behind
+/// the checkpoint is published there.
+awaitable<std::vector<delivery_report>> relay::find_topic_again(
+    std::vector<delivery_report> reports, std::vector<position> events) {
+    std::vector<delivery_report*> homeless;
+    for (std::size_t i = 0; i < std::min(reports.size(), events.size()); ++i) {
+        const auto is_ours = page_.at(events[i]).topic == options_.topic;
+        if (reports[i].is_topic_missing && is_ours) homeless.push_back(&reports[i]);
+    }
+    if (homeless.empty()) co_return reports;
+    const auto made = co_await bus_.ensure_topic(options_.topic);
+    const auto may_come = made || made.error().is_retryable();
+    const auto why = made ? "topic \"" + options_.topic + "\" was gone and is there again"
+                          : made.error().message();
+    log::warn("a relay's topic is gone", {"topic", options_.topic}, {"now", why});
+    for (auto* each : homeless) {
+        each->outcome = may_come ? delivery::not_persisted : delivery::refused;
+        each->reason = why;
+    }
+    co_return reports;
 }
 
 awaitable<relay_action::any> relay::advance(relay_action::advance step) {

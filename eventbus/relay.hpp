@@ -108,6 +108,8 @@ class relay {
     void read_ahead();
     [[nodiscard]] static awaitable<void> fill(relay* self, std::shared_ptr<page_ahead> into);
     [[nodiscard]] awaitable<relay_action::any> publish(std::vector<position> events);
+    [[nodiscard]] awaitable<std::vector<delivery_report>> find_topic_again(
+        std::vector<delivery_report> reports, std::vector<position> events);
     [[nodiscard]] awaitable<relay_action::any> advance(relay_action::advance step);
     [[nodiscard]] awaitable<relay_action::any> wait_for_events();
     [[nodiscard]] awaitable<relay_action::any> stand_by();

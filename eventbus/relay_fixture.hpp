@@ -27,6 +27,11 @@ class faulty_bus final : public event_bus {
     awaitable<std::vector<delivery_report>> publish(std::vector<bus_message> batch) override {
         ++calls;
         while (is_stuck) co_await hurried_.wait();
+        if (is_topic_gone) {
+            const delivery_report gone{delivery::refused, "no such topic", true};
+            std::vector<delivery_report> all(batch.size(), gone);
+            co_return all;
+        }
         const auto before = plan ? plan(calls, batch.size()) : std::vector<delivery>{};
         std::vector<delivery_report> reports;
         for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -48,8 +53,9 @@ class faulty_bus final : public event_bus {
     }
     bus_status status() const override { return behind_.status(); }
     awaitable<result<void>> ensure_topic(std::string name) override {
-        if (!topic_failure) return behind_.ensure_topic(std::move(name));
-        return refused(*topic_failure);
+        if (topic_failure) return refused(*topic_failure);
+        is_topic_gone = false;
+        return behind_.ensure_topic(std::move(name));
     }
 
     void hurry() override {
@@ -61,6 +67,8 @@ class faulty_bus final : public event_bus {
     /// Nothing is decided before a hurry.
     bool is_stuck = false;
     int hurries = 0;
+    /// Until `ensure_topic` makes it again.
+    bool is_topic_gone = false;
     /// What `ensure_topic` fails with, if anything.
     std::optional<error> topic_failure;
 

@@ -131,6 +131,43 @@ TEST_CASE("relay: a topic of another shape stops it until an operator resumes it
     CHECK(f.arrived().size() == 1);
 }
 
+TEST_CASE("relay: a topic that was deleted is made again, and gets what is behind the checkpoint") {
+    relay_fixture f;
+    f.append("ada", "1");
+    CHECK(f.arrived().size() == 1);
+    f.faults.is_topic_gone = true;
+    f.append("ada", "2");
+    f.append("bob", "3");
+    CHECK(f.arrived().size() == 2);
+    CHECK(f.stored_checkpoint() == position{3});
+    CHECK(f.running->status().reason.empty());
+}
+
+TEST_CASE("relay: a topic that may not be made again is waited for, by name") {
+    relay_fixture f;
+    f.append("ada", "1");
+    CHECK(f.arrived().size() == 1);
+    f.faults.is_topic_gone = true;
+    f.faults.topic_failure = error{errc::unavailable, "topic \"t\" does not exist; create it"};
+    f.append("ada", "2");
+    CHECK(f.arrived().empty());
+    CHECK(f.running->status().phase == relay_fsm::phase::backing_off);
+    CHECK(f.running->status().reason == "topic \"t\" does not exist; create it");
+    CHECK(f.stored_checkpoint() == position{1});
+    f.faults.topic_failure.reset();
+    CHECK(payloads_of(f.arrived(), "account-ada") == std::vector<std::string>{"2"});
+}
+
+TEST_CASE("relay: a topic that comes back in another shape parks it") {
+    relay_fixture f;
+    f.faults.is_topic_gone = true;
+    f.faults.topic_failure = error{errc::schema_mismatch, "topic \"t\" has 3 partitions"};
+    f.append("ada", "1");
+    CHECK(f.arrived().empty());
+    CHECK(f.running->status().phase == relay_fsm::phase::parked);
+    CHECK(f.running->status().reason.find("has 3 partitions") != std::string::npos);
+}
+
 TEST_CASE("relay: a mapping that throws parks it with the reason") {
     relay_fixture f{{.topic = "t", .map = [](const recorded_event&) -> std::optional<bus_message> {
                          throw std::runtime_error{"no such field"};

@@ -50,6 +50,9 @@ void add_kafka(config_schema& schema) {
     schema.add(integer_setting(
         "kafka.partitions", "6", "1", "10000",
         "Partitions of the topics: how a missing one is made and what others must have."));
+    schema.add(flag_setting(
+        "kafka.create_topics", "true",
+        "Whether a topic that is missing, or was deleted, is made; otherwise it is waited for."));
     schema.add(integer_setting(
         "kafka.replication", "0", "0", "32",
         "Copies of each partition of a topic that is made; 0: the brokers' default."));

@@ -25,7 +25,8 @@ from servers import Unavailable, free_ports, serve
 VARIABLE = "TIDEMARK_TEST_KAFKA"
 VERSION = "3.9.1"
 BROKERS = 3
-START_SECONDS, STOP_SECONDS, FETCH_SECONDS = 120, 30, 600
+START_SECONDS, STOP_SECONDS, FETCH_SECONDS, TOPIC_SECONDS = 120, 30, 600, 30
+UNKNOWN_TOPIC = 3  # an error of the protocol
 POM = """<project><modelVersion>4.0.0</modelVersion>
 <groupId>tidemark</groupId><artifactId>brokers</artifactId><version>1</version><dependencies>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
@@ -101,18 +102,35 @@ def jars():
     return folder
 
 
+def text(value):
+    """A string as the protocol has it."""
+    return struct.pack(">h", len(value)) + value.encode()
+
+
+def ask(port, what, version, body, seconds=2):
+    """The answer to a request of the protocol, behind its number."""
+    request = struct.pack(">hhi", what, version, 7) + text("probe") + body
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as asked:
+        asked.settimeout(seconds)
+        asked.sendall(struct.pack(">i", len(request)) + request)
+        with asked.makefile("rb") as answers:
+            return answers.read(struct.unpack(">i", answers.read(4))[0])[4:]
+
+
 def registered(port):
     """How many brokers the one on this port knows: a Metadata request, version 1, no topics."""
-    name = b"probe"
-    request = struct.pack(">hhih", 3, 1, 7, len(name)) + name + struct.pack(">i", 0)
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as asked:
-            asked.settimeout(2)
-            asked.sendall(struct.pack(">i", len(request)) + request)
-            answer = asked.recv(65536)
-        return struct.unpack(">i", answer[8:12])[0]
+        return struct.unpack(">i", ask(port, 3, 1, struct.pack(">i", 0))[:4])[0]
     except (OSError, struct.error):
         return 0
+
+
+def knows(port, topic):
+    """Whether the broker on this port has this topic."""
+    answer = ask(port, 3, 4, struct.pack(">i", 1) + text(topic) + b"\0")
+    # The topic's error comes right before its name.
+    at = answer.index(text(topic)) - 2
+    return struct.unpack(">h", answer[at:at + 2])[0] != UNKNOWN_TOPIC
 
 
 class Broker:
@@ -233,6 +251,29 @@ class Cluster:
 
     def thaw(self, number):
         self.brokers[number - 1].signal(signal.SIGCONT)
+
+    def _change_topic(self, what, version, body, topic, is_there):
+        """Until every broker has heard of it."""
+        wait = struct.pack(">i", TOPIC_SECONDS * 1000)
+        answer = ask(self.brokers[0].port, what, version, body + wait + b"\0" * (what == 19),
+                     TOPIC_SECONDS)
+        at = answer.index(text(topic)) + len(text(topic))
+        code = struct.unpack(">h", answer[at:at + 2])[0]
+        assert code == 0, f"topic {topic}: error {code} of the protocol"
+        until = time.monotonic() + TOPIC_SECONDS
+        while any(knows(broker.port, topic) != is_there for broker in self.brokers):
+            assert time.monotonic() < until, f"not every broker has heard of topic {topic}"
+            time.sleep(0.02)
+
+    def create_topic(self, topic, partitions, replication):
+        """CreateTopics, version 1. All brokers must live."""
+        body = struct.pack(">i", 1) + text(topic) + struct.pack(">ihii", partitions, replication,
+                                                                0, 0)
+        self._change_topic(19, 1, body, topic, True)
+
+    def delete_topic(self, topic):
+        """DeleteTopics, version 1. All brokers must live."""
+        self._change_topic(20, 1, struct.pack(">i", 1) + text(topic), topic, False)
 
     def log_tail(self, size=1500):
         texts = []
