@@ -23,6 +23,17 @@ parts_ptr as_parts(const std::string& topic, const std::map<std::int32_t, std::i
     return out;
 }
 
+/// librdkafka 2.0.2 does not end a consumer whose topic was deleted while it read: its brokers'
+/// threads wait for ever for the partitions that are gone. It has left the group; what is left of
+/// it stays until the process ends, and so does whoever hears from it.
+void abandon(std::shared_ptr<member> whose, handle_ptr handle) {
+    static std::mutex guard;
+    static auto* const all = new std::vector<std::pair<std::shared_ptr<member>, rd_kafka_t*>>;
+    rd_kafka_set_log_level(handle.get(), 0);
+    const std::scoped_lock lock{guard};
+    all->emplace_back(std::move(whose), handle.release());
+}
+
 }  // namespace
 
 std::shared_ptr<member> member::join(const kafka_options& options, std::string topic,
@@ -212,6 +223,7 @@ std::optional<error> member::judge_failure(const rd_kafka_message_t& told) {
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
             misses_topic_ = true;
+            has_lost_topic_ = has_lost_topic_ || was_assigned_;
             return std::nullopt;
         default:
             return as_error(code, doing, rd_kafka_message_errstr(&told));
@@ -235,6 +247,7 @@ void member::rebalanced(rd_kafka_t& handle, bool is_assigned,
         lose_work();
     } else if (parts.cnt > 0) {
         misses_topic_ = false;
+        was_assigned_ = true;
         missed_until_.reset();
     }
     if (is_cooperative) {
@@ -347,6 +360,7 @@ void member::close() {
     }
     // Takes as long as the brokers do; nobody else uses the handle any more.
     rd_kafka_consumer_close(leaving.get());
+    if (has_lost_topic_) abandon(shared_from_this(), std::move(leaving));
 }
 
 }  // namespace tidemark::kafka

@@ -98,12 +98,15 @@ class member final : public listener, public std::enable_shared_from_this<member
     std::size_t commits_under_way_ = 0;
     /// Something was polled that has not taken effect, as far as is known.
     bool has_work_ = false;
+    bool was_assigned_ = false;
     /// Partitions were taken away with work that was neither settled nor committed.
     bool has_lost_work_ = false;
     std::optional<error> failure_;
     /// The topic is unknown to a broker: a failure, if it stays so until then.
     bool misses_topic_ = false;
     std::optional<duration> missed_until_;
+    /// The topic was deleted after partitions of it had been read.
+    bool has_lost_topic_ = false;
     group_review review_;
     std::atomic<bool> is_over_ = false;
     std::atomic<std::size_t> assigned_ = 0;
