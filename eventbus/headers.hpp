@@ -30,6 +30,20 @@ inline constexpr std::string_view traceparent = "traceparent";
 inline constexpr std::string_view content_type = "content-type";
 /// When the store accepted the event, ISO 8601 in UTC.
 inline constexpr std::string_view recorded_at = "tidemark-recorded-at";
+
+// Of commands, and of the replies to them.
+/// Id of the command: the same for every asking.
+inline constexpr std::string_view command_id = "tidemark-command-id";
+/// Id of this asking; the reply carries it.
+inline constexpr std::string_view ask = "tidemark-ask";
+/// Topic that the reply goes to.
+inline constexpr std::string_view reply_to = "tidemark-reply-to";
+/// When the command may no longer be started, ISO 8601 in UTC.
+inline constexpr std::string_view deadline = "tidemark-deadline";
+/// Version that the stream must be at.
+inline constexpr std::string_view expected_version = "tidemark-expected-version";
+/// "committed", "refused", "failed" or "expired".
+inline constexpr std::string_view outcome = "tidemark-outcome";
 }  // namespace bus_header
 
 /// Value of the first header of that name.

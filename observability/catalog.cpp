@@ -115,6 +115,28 @@ void declare_shared_store(runtime_metrics& m, const declarer& d) {
         "horizon_lag", {}, "How long the oldest open append has held readers back.", unit::seconds);
 }
 
+void declare_bus_commands(runtime_metrics& m, const declarer& d) {
+    m.bus_commands =
+        d.counter("bus_commands", {"topic", "outcome"},
+                  "Commands taken from the bus whose reply, or dead letter, was confirmed.");
+    m.bus_command_duration = d.duration("bus_command_duration", {"topic"},
+                                        "Time from polling a command to its confirmed reply.");
+    m.bus_commands_in_flight = d.gauge("bus_commands_in_flight", {"topic"},
+                                       "Commands polled from the bus and not yet replied to.");
+    m.bus_command_retries = d.counter("bus_command_retries", {"topic"},
+                                      "Attempts at commands of the bus after the first one.");
+    m.bus_replies_waiting =
+        d.gauge("bus_replies_waiting", {"topic"}, "Replies that the bus has not confirmed yet.");
+    m.bus_commands_asked = d.counter("bus_commands_asked", {"topic", "outcome"},
+                                     "Commands asked for over the bus, by what was heard.");
+    m.bus_ask_duration = d.duration("bus_ask_duration", {"topic"},
+                                    "Time from asking over the bus to the outcome, or its end.");
+    m.bus_asks_waiting =
+        d.gauge("bus_asks_waiting", {"topic"}, "Commands asked for that wait for their reply.");
+    m.bus_replies_dropped = d.counter("bus_replies_dropped", {"topic"},
+                                      "Replies nobody waited for: copies, and what came too late.");
+}
+
 void declare_readers(runtime_metrics& m, const declarer& d) {
     m.relay_pending_events =
         d.gauge("relay_pending_events", {}, "Committed events that are not yet on the bus.");
@@ -145,6 +167,7 @@ void declare_readers(runtime_metrics& m, const declarer& d) {
     m.bus_rebalances = d.counter("bus_rebalances", {"topic", "group"},
                                  "Commits that came too late because the group was dealt out "
                                  "again.");
+    declare_bus_commands(m, d);
     m.projection_lag_events = d.gauge("projection_lag_events", {"projection"},
                                       "Positions between the log's end and the checkpoint.");
     m.projection_paused = d.gauge("projection_paused", {"projection"},

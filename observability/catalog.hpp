@@ -65,6 +65,18 @@ struct runtime_metrics {
     metrics::counter_family bus_dead_letters;         // {topic, group}
     metrics::counter_family bus_rebalances;           // {topic, group}
 
+    // Commands over the bus. Served, {outcome}: committed, refused, repeated, failed, expired,
+    // dead_letter. Asked, {outcome}: committed, refused, an error's code.
+    metrics::counter_family bus_commands;            // {topic, outcome}
+    metrics::histogram_family bus_command_duration;  // {topic}
+    metrics::gauge_family bus_commands_in_flight;    // {topic}
+    metrics::counter_family bus_command_retries;     // {topic}
+    metrics::gauge_family bus_replies_waiting;       // {topic}
+    metrics::counter_family bus_commands_asked;      // {topic, outcome}
+    metrics::histogram_family bus_ask_duration;      // {topic}
+    metrics::gauge_family bus_asks_waiting;          // {topic}
+    metrics::counter_family bus_replies_dropped;     // {topic}
+
     // Projections.
     metrics::gauge_family projection_lag_events;  // {projection}
     metrics::gauge_family projection_lag;         // {projection}, seconds

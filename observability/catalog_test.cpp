@@ -67,6 +67,18 @@ void touch_all(runtime_metrics& m, broker_metrics& b) {
         [&] { m.build_info.with({"0.1.0", "abc", "clang"}).set(1); });
 }
 
+void touch_commands_of_bus(runtime_metrics& m) {
+    m.bus_commands.with({"shop.commands", "committed"}).add();
+    m.bus_command_duration.with({"shop.commands"}).observe(.1);
+    m.bus_commands_in_flight.with({"shop.commands"}).set(1);
+    m.bus_command_retries.with({"shop.commands"}).add();
+    m.bus_replies_waiting.with({"shop.commands"}).set(1);
+    m.bus_commands_asked.with({"shop.commands", "committed"}).add();
+    m.bus_ask_duration.with({"shop.commands"}).observe(.1);
+    m.bus_asks_waiting.with({"shop.commands"}).set(1);
+    m.bus_replies_dropped.with({"shop.commands"}).add();
+}
+
 std::string read_file(const std::string& path) {
     std::ifstream in{path};
     std::ostringstream out;
@@ -90,11 +102,12 @@ TEST_CASE("catalog: every declared family can be counted in") {
     const auto process = observe_process(registry);
     broker_metrics b{registry};
     touch_all(m, b);
+    touch_commands_of_bus(m);
     const auto text = registry.text();
     for (const auto& what : registry.declarations()) {
         CHECK_MESSAGE(text.find("# TYPE " + what.name + " ") != std::string::npos, what.name);
     }
-    CHECK(registry.declarations().size() == 52 + 7);
+    CHECK(registry.declarations().size() == 61 + 7);
 }
 
 TEST_CASE("catalog: the process is measured") {
@@ -127,6 +140,7 @@ TEST_CASE("catalog: promtool finds nothing to criticise") {
     const auto process = observe_process(registry);
     broker_metrics b{registry};
     touch_all(m, b);
+    touch_commands_of_bus(m);
     CHECK(promtool(registry.text()) == 0);
     CHECK(promtool("# TYPE badName counter\nbadName 1\n") != 0);
 }
