@@ -110,12 +110,29 @@ void runtime::add_consumer(consumer_options options) {
         std::make_unique<bus_consumer>(execution_, events_, bus_, std::move(options), metrics_));
 }
 
+void runtime::serve(command_server_options options) {
+    for (const auto& one : servers_) {
+        if (one->options().topic != options.topic) continue;
+        throw std::logic_error{"commands of topic \"" + options.topic + "\" are served twice"};
+    }
+    servers_.push_back(std::make_unique<command_server>(execution_, *this, events_, bus_,
+                                                        std::move(options), metrics_));
+}
+
+bus_caller& runtime::call_over(bus_caller_options options) {
+    callers_.push_back(
+        std::make_unique<bus_caller>(execution_, bus_, std::move(options), metrics_));
+    return *callers_.back();
+}
+
 void runtime::start() {
     is_started_ = true;
     for (auto& runner : runners_) runner->start();
     for (auto& projection : projections_) projection->start();
     for (auto& relay : relays_) relay->start();
     for (auto& consumer : consumers_) consumer->start();
+    for (auto& caller : callers_) caller->start();
+    for (auto& server : servers_) server->start();
     if (options_.answer_retention > duration{0}) pruner_.start();
 }
 

@@ -6,7 +6,9 @@
 #include "tidemark/eventstore/storage.hpp"
 #include "tidemark/observability/catalog.hpp"
 #include "tidemark/runtime/answer_pruner.hpp"
+#include "tidemark/runtime/bus_caller.hpp"
 #include "tidemark/runtime/command_router.hpp"
+#include "tidemark/runtime/command_server.hpp"
 #include "tidemark/runtime/consumed_by.hpp"
 #include "tidemark/runtime/effect_runner.hpp"
 #include "tidemark/runtime/projection_runner.hpp"
@@ -71,6 +73,13 @@ class runtime final : public command_router {
         options.apply = consumed_by(std::make_shared<projection_type_of<P>>());
         add_consumer(std::move(options));
     }
+
+    /// Carries out the commands that arrive on a topic, on the aggregates registered here, and
+    /// publishes what became of them. Give `options` a topic.
+    void serve(command_server_options options);
+    /// Orders something of another service's aggregates, by the topic that it serves. Give
+    /// `options` both topics. Lives as long as the runtime.
+    bus_caller& call_over(bus_caller_options options);
 
     // The type-erased halves of the above.
     void add_consumer(consumer_options options);
@@ -139,6 +148,8 @@ class runtime final : public command_router {
                                                      audit_entry who);
     [[nodiscard]] std::vector<relay_status> relays() const;
     [[nodiscard]] std::vector<consumer_status> consumers() const;
+    [[nodiscard]] std::vector<command_server_status> servers() const;
+    [[nodiscard]] std::vector<bus_caller_status> callers() const;
     /// A consumer by its name, for orders to it; null if there is none. Lives as long as the
     /// runtime.
     [[nodiscard]] bus_consumer* consumer(std::string_view name) const;
@@ -185,6 +196,8 @@ class runtime final : public command_router {
     std::vector<std::unique_ptr<projection_runner>> projections_;
     std::vector<std::unique_ptr<tidemark::relay>> relays_;
     std::vector<std::unique_ptr<bus_consumer>> consumers_;
+    std::vector<std::unique_ptr<command_server>> servers_;
+    std::vector<std::unique_ptr<bus_caller>> callers_;
     answer_pruner pruner_;
     std::atomic<bool> is_draining_{false};
     bool is_started_ = false;

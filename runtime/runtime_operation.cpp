@@ -83,6 +83,18 @@ std::vector<consumer_status> runtime::consumers() const {
     return out;
 }
 
+std::vector<command_server_status> runtime::servers() const {
+    std::vector<command_server_status> out;
+    for (const auto& one : servers_) out.push_back(one->status());
+    return out;
+}
+
+std::vector<bus_caller_status> runtime::callers() const {
+    std::vector<bus_caller_status> out;
+    for (const auto& one : callers_) out.push_back(one->status());
+    return out;
+}
+
 bus_consumer* runtime::consumer(std::string_view name) const {
     for (const auto& one : consumers_) {
         if (one->options().name == name) return one.get();
@@ -135,6 +147,7 @@ awaitable<void> runtime::wait_until_idle(duration until, drained& out) {
             std::function<void()> looking = std::move(look);
             co_await on_shard(i, std::move(looking));
         }
+        for (const auto& server : servers_) busy->commands += server->in_flight();
         out.unfinished_commands = busy->commands;
         out.unfinished_effects = busy->effects;
         out.unfinished = out.unfinished_commands + out.unfinished_effects;
@@ -159,6 +172,10 @@ awaitable<runtime::drained> runtime::drain() {
     drained out;
     is_draining_ = true;
     out.effects = static_cast<std::uint64_t>(std::max<std::int64_t>(0, totals_.effects_in_flight));
+    for (auto& server : servers_) {
+        server->stop_taking();
+        out.commands += server->in_flight();
+    }
     for (std::size_t i = 0; i < shards_.size(); ++i) {
         auto hush = [shard = shards_[i].get(), runner = runners_[i].get(), &out] {
             out.commands += shard->unfinished();
@@ -169,7 +186,11 @@ awaitable<runtime::drained> runtime::drain() {
     }
     co_await wait_until_idle(began + options_.drain, out);
     out.is_complete = out.unfinished == 0;
-    if (out.is_complete) co_await close_shards();
+    if (out.is_complete) {
+        for (auto& server : servers_) co_await server->stop();
+        co_await close_shards();
+    }
+    for (auto& caller : callers_) co_await caller->stop();
     co_await pruner_.stop();
     for (auto& consumer : consumers_) co_await consumer->stop();
     for (auto& relay : relays_) co_await relay->stop();
