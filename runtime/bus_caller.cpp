@@ -103,7 +103,10 @@ awaitable<void> bus_caller::run() {
     while (!is_stopping_.load()) co_await poll(uncommitted);
     if (!member_) co_return;
     // Replies that come again are dropped, so whether this is taken does not matter.
-    if (uncommitted > 0) co_await member_->commit();
+    if (uncommitted > 0) {
+        auto committing = member_->commit();
+        co_await with_timeout(on_, std::move(committing), patience_idle);
+    }
     member_->close();
 }
 

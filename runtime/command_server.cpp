@@ -19,6 +19,8 @@ constexpr std::size_t poll_max = 100;
 /// committed, or it stops.
 constexpr duration patience_uncommitted = std::chrono::milliseconds{50};
 constexpr duration patience_idle = std::chrono::seconds{1};
+/// What is not committed when it stops comes again, and is answered from the store.
+constexpr duration patience_at_end = std::chrono::seconds{2};
 
 command_server_options checked(command_server_options options) {
     if (options.group.empty()) options.group = options.topic;
@@ -168,7 +170,8 @@ awaitable<void> command_server::end_begun() {
     show();
     if (!member_) co_return;
     if (uncommitted_.load() > 0 && !has_left_some_) {
-        auto done = co_await member_->commit();
+        auto committing = member_->commit();
+        auto done = co_await with_timeout(on_, std::move(committing), patience_at_end);
         if (!done) failed("commands not committed", done.error().message());
     }
     member_->close();

@@ -140,6 +140,9 @@ awaitable<std::optional<bus_reply>> command_server::carry_out(const bus_command&
         if (!may_pass(why.code(), asked)) co_return reply_of(why);
         last = why;
         if (why.code() == errc::unknown_outcome) unknown = why;
+        server_log.debug("command will be tried again", {"topic", options_.topic},
+                         {"command", asked.from.command.to_string()}, {"attempts", attempts},
+                         {"reason", why.message()}, log::fields(asked.from.trace));
         const auto most = std::max(deadline - on_.clock().now(), duration::zero());
         co_await pause(attempts, most);
     }

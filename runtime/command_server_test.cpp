@@ -286,5 +286,9 @@ TEST_CASE("command server: options that cannot be are refused, and a topic is se
                     std::invalid_argument);
     CHECK_THROWS_AS(f.source->serve({.topic = "d", .commands_max = 0}), std::invalid_argument);
     CHECK_THROWS_AS(f.target.call_over({.topic = "d"}), std::invalid_argument);
+    CHECK_THROWS_AS(f.target.call_over({.topic = "c", .reply_topic = "c.replies.b"}),
+                    std::logic_error);
+    CHECK(f.target.caller("c") == &f.caller);
+    CHECK(f.target.caller("d") == nullptr);
     CHECK_THROWS_AS(f.target.call_over({.topic = "d", .reply_topic = "d"}), std::invalid_argument);
 }

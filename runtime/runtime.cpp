@@ -120,6 +120,9 @@ void runtime::serve(command_server_options options) {
 }
 
 bus_caller& runtime::call_over(bus_caller_options options) {
+    if (caller(options.topic) != nullptr) {
+        throw std::logic_error{"topic \"" + options.topic + "\" is asked over twice"};
+    }
     callers_.push_back(
         std::make_unique<bus_caller>(execution_, bus_, std::move(options), metrics_));
     return *callers_.back();

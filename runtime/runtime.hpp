@@ -78,7 +78,8 @@ class runtime final : public command_router {
     /// publishes what became of them. Give `options` a topic.
     void serve(command_server_options options);
     /// Orders something of another service's aggregates, by the topic that it serves. Give
-    /// `options` both topics. Lives as long as the runtime.
+    /// `options` both topics; two callers of one topic throw `std::logic_error`. Lives as long as
+    /// the runtime.
     bus_caller& call_over(bus_caller_options options);
 
     // The type-erased halves of the above.
@@ -150,6 +151,8 @@ class runtime final : public command_router {
     [[nodiscard]] std::vector<consumer_status> consumers() const;
     [[nodiscard]] std::vector<command_server_status> servers() const;
     [[nodiscard]] std::vector<bus_caller_status> callers() const;
+    /// Who asks over this topic; null if nobody does. Lives as long as the runtime.
+    [[nodiscard]] bus_caller* caller(std::string_view topic) const;
     /// A consumer by its name, for orders to it; null if there is none. Lives as long as the
     /// runtime.
     [[nodiscard]] bus_consumer* consumer(std::string_view name) const;

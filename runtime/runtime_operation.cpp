@@ -95,6 +95,13 @@ std::vector<bus_caller_status> runtime::callers() const {
     return out;
 }
 
+bus_caller* runtime::caller(std::string_view topic) const {
+    for (const auto& one : callers_) {
+        if (one->options().topic == topic) return one.get();
+    }
+    return nullptr;
+}
+
 bus_consumer* runtime::consumer(std::string_view name) const {
     for (const auto& one : consumers_) {
         if (one->options().name == name) return one.get();
