@@ -2,6 +2,7 @@
 #include "tidemark/codec/json_codec.hpp"
 #include "tidemark/examples/checkout/api_parts.hpp"
 #include "tidemark/examples/checkout/dispatch.hpp"
+#include "tidemark/runtime/setting_kinds.hpp"
 
 #include <string>
 #include <utility>
@@ -16,8 +17,18 @@ using tidemark::awaitable;
 
 constexpr std::size_t page_max = 500;
 
+void add_settings(tidemark::config_schema& schema) {
+    schema.add(tidemark::text_setting(
+        "bus.commands",
+        "Topic of the bus that the shop takes commands from; empty: it is asked nothing."));
+    schema.add(tidemark::text_setting(
+        "bus.replies",
+        "Topic of the replies, another one for each process; empty: bus.commands with "
+        "\".replies.dispatch\" behind it."));
+}
+
 // [consume]
-void wire(tidemark::runtime& app, const tidemark::settings&) {
+void take_events(tidemark::runtime& app) {
     tidemark::consumer_options options;
     options.topic = "shop.events";
     // Those of a batch are fetched together.
@@ -25,6 +36,40 @@ void wire(tidemark::runtime& app, const tidemark::settings&) {
     app.consume<parcels>(options);
 }
 // [/consume]
+
+void ask_shop(tidemark::runtime& app, const tidemark::settings& values) {
+    const auto topic = values.text("bus.commands");
+    if (topic.empty()) return;
+    const auto replies = values.text("bus.replies");
+    app.call_over(
+        {.topic = topic, .reply_topic = replies.empty() ? topic + ".replies.dispatch" : replies});
+}
+
+void wire(tidemark::runtime& app, const tidemark::settings& values) {
+    take_events(app);
+    ask_shop(app, values);
+}
+
+/// Body of `send`.
+struct send_body {
+    std::string tracking;
+};
+TIDEMARK_STRUCT(send_body, tracking)
+
+// [ask]
+/// A parcel leaves: the shop is asked to say so of its order.
+awaitable<response> send_parcel(tidemark::runtime& app, tidemark::bus_caller& to_shop, request r) {
+    response refused;
+    auto body = shop::read_body<send_body>(r, refused);
+    if (!body) co_return refused;
+    if (auto bad_key = shop::refuse_bad_key(r)) co_return std::move(*bad_key);
+    auto how = shop::call_of(r, app.world());
+    const shop::order_id order{r.parameter("order")};
+    auto told =
+        co_await to_shop.ask<shop::order::ship>(std::move(how), order, std::move(body->tracking));
+    co_return shop::answer_of(told, http::no_content());
+}
+// [/ask]
 
 /// `?state=packing`, `?limit=`, `?cursor=`: the order to go on behind.
 awaitable<response> list_parcels(tidemark::runtime& app, request r) {
@@ -62,7 +107,12 @@ awaitable<response> get_one(tidemark::runtime& app, std::string_view from, std::
     co_return http::json(200, (*found)->body);
 }
 
-void add_routes(http::router& routes, tidemark::runtime& app, const tidemark::settings&) {
+void add_routes(http::router& routes, tidemark::runtime& app, const tidemark::settings& values) {
+    if (auto* const to_shop = app.caller(values.text("bus.commands"))) {
+        routes.post("/api/v1/parcels/{order}/send", [&app, to_shop](request r) {
+            return send_parcel(app, *to_shop, std::move(r));
+        });
+    }
     routes.get("/api/v1/parcels", [&app](request r) { return list_parcels(app, std::move(r)); });
     routes.get("/api/v1/parcels/{order}",
                [&app](request r) { return get_one(app, parcels::name, r.parameter("order")); });
@@ -77,6 +127,7 @@ int main(int argc, char* argv[]) {
     tidemark::cli::app packing;
     packing.name = "dispatch";
     packing.summary = "packs what the shop sells: a second service, fed by the shop's events";
+    packing.add_settings = dispatch::add_settings;
     packing.wire = dispatch::wire;
     packing.add_routes = dispatch::add_routes;
     packing.example = "curl -s '{url}/api/v1/parcels?state=packing'";

@@ -31,7 +31,9 @@ struct neighbours {
         selling.store<order>();
         selling.store<inventory>();
         selling.relay({.topic = "shop.events"});
+        selling.serve({.topic = "shop.commands", .commands = {"order.ship.v1"}});
         packing.consume<dispatch::parcels>({.topic = "shop.events"});
+        packing.call_over({.topic = "shop.commands", .reply_topic = "shop.commands.replies.d"});
         selling.start();
         packing.start();
     }
@@ -91,4 +93,30 @@ TEST_CASE("dispatch: what the shop says of an order and an article counts once, 
     CHECK(s.apples().heard == 2);
     CHECK(s.apples().pieces == 7);
     CHECK(s.apples().set_aside == 3);
+}
+
+TEST_CASE("dispatch: the shop ships once what it is asked for over the bus, however often") {
+    neighbours s;
+    const order_id first{"1"};
+    const auto orders = s.selling.store<order>();
+    auto& to_shop = *s.packing.caller("shop.commands");
+    const auto ask = [&](const char* key, const char* tracking) {
+        const auto how = tidemark::call{}.once(key);
+        return run(s.io, to_shop.ask<order::ship>(how, first, std::string{tracking}));
+    };
+    const auto early = ask("early", "T-0");
+    REQUIRE(early.is_refused());
+    CHECK(early.rejection().code == "no_such_order");
+    const std::vector<shop::order_line> lines{{"apple", 3, money{45}}};
+    REQUIRE(run(s.io, orders.execute<order::place>(first, std::string{"ada"}, lines)));
+    REQUIRE(run(s.io, orders.execute<order::confirm>(first)));
+    const auto sent = ask("a", "T-1");
+    const auto again = ask("a", "T-1");
+    REQUIRE(sent.is_committed());
+    REQUIRE(again.is_committed());
+    CHECK(again.is_repeated());
+    CHECK(again.receipt() == sent.receipt());
+    const auto other = run(s.io, to_shop.ask<order::reject>(first, std::string{"no"}));
+    CHECK(other.error().code() == tidemark::errc::unknown_message);
+    CHECK(run(s.io, s.of_shop.read(first.stream(), {}, 10)).value().size() == 3);
 }

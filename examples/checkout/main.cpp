@@ -3,6 +3,7 @@
 #include "tidemark/examples/checkout/checkout.hpp"
 #include "tidemark/examples/checkout/demo.hpp"
 #include "tidemark/examples/checkout/views.hpp"
+#include "tidemark/runtime/setting_kinds.hpp"
 #include "tidemark/sagas/saga_type.hpp"
 
 #include <memory>
@@ -30,6 +31,8 @@ void add_settings(tidemark::config_schema& schema) {
     latency.most = "1min";
     latency.doc = "Time the fake payment provider takes.";
     schema.add(latency);
+    schema.add(tidemark::text_setting(
+        "bus.commands", "Topic of the bus that the shop takes commands from; empty: none."));
 }
 
 /// The provider lives as long as the program, like the real one.
@@ -58,6 +61,11 @@ void wire(tidemark::runtime& app, const tidemark::settings& values) {
             return payments.refund(std::move(asked), std::move(context));
         });
     app.relay({.topic = "shop.events"});
+    // [serve]
+    if (const auto topic = values.text("bus.commands"); !topic.empty()) {
+        app.serve({.topic = topic, .commands = {"order.ship.v1", "order.cancel.v1"}});
+    }
+    // [/serve]
 }
 
 }  // namespace
