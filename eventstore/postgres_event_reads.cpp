@@ -36,8 +36,7 @@ constexpr std::string_view select_log_sql =
 constexpr std::string_view select_category_sql =
     "SELECT position, version, recorded_at, id, correlation, causation, name, traceparent, "
     "CASE WHEN octet_length(payload) <= 4096 THEN payload END, octet_length(payload), stream "
-    "FROM events WHERE category = $4 AND position > $1 AND position <= $2 "
-    "ORDER BY position LIMIT $3";
+    "FROM read_category($4, $1, $2, $3)";
 constexpr std::string_view select_payloads_sql =
     "SELECT position, payload FROM events WHERE position = ANY($1) ORDER BY position";
 constexpr std::string_view select_last_sql =
