@@ -2,10 +2,10 @@
 
 #include "tidemark/async/spawn.hpp"
 #include "tidemark/async/timeout.hpp"
+#include "tidemark/core/thrown.hpp"
 #include "tidemark/observability/log.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -90,20 +90,20 @@ consumer_status bus_consumer::status() const {
 awaitable<void> bus_consumer::run() {
     auto action = fsm_.start();
     while (!std::holds_alternative<consumer_action::stop>(action)) {
-        show_progress();
+        show_progress(action);
         auto next = co_await perform_safely(std::move(action));
         action = std::move(next);
     }
-    show_progress();
+    show_progress(action);
     if (member_) member_->close();
 }
 
 awaitable<consumer_action::any> bus_consumer::perform_safely(consumer_action::any action) {
     try {
         co_return co_await perform(std::move(action));
-    } catch (const std::exception& e) {
+    } catch (...) {
         co_return failed(
-            error{errc::user_code_threw, "consumer \"" + options_.name + "\": " + e.what()});
+            error{errc::user_code_threw, "consumer \"" + options_.name + "\": " + thrown_text()});
     }
 }
 
@@ -118,8 +118,11 @@ awaitable<consumer_action::any> bus_consumer::perform(consumer_action::any actio
     if (const auto* wait = std::get_if<consumer_action::back_off>(&action)) {
         co_return co_await back_off(wait->failures);
     }
-    auto reason = std::move(std::get<consumer_action::park>(action).reason);
-    co_return co_await stay_parked(std::move(reason));
+    const auto& reason = std::get<consumer_action::park>(action).reason;
+    if (!reason.empty()) {
+        consumer_log.error("consumer parked", {"consumer", options_.name}, {"reason", reason});
+    }
+    co_return co_await stay_parked();
 }
 
 awaitable<consumer_action::any> bus_consumer::open() {
@@ -296,12 +299,7 @@ awaitable<consumer_action::any> bus_consumer::back_off(std::uint32_t failures) {
     co_return fsm_.waited();
 }
 
-awaitable<consumer_action::any> bus_consumer::stay_parked(std::string reason) {
-    if (!reason.empty()) {
-        consumer_log.error("consumer parked", {"consumer", options_.name}, {"reason", reason});
-        const std::scoped_lock lock{mutex_};
-        status_.reason = std::move(reason);
-    }
+awaitable<consumer_action::any> bus_consumer::stay_parked() {
     co_await wake_.wait();
     pass_on_orders();
     co_return fsm_.waited();
@@ -335,7 +333,7 @@ void bus_consumer::tend_within(duration span) {
     tend_at_ = tend_at_ > on_.clock().steady() ? std::min(tend_at_, latest) : latest;
 }
 
-void bus_consumer::show_progress() {
+void bus_consumer::show_progress(const consumer_action::any& next) {
     if (member_) {
         const auto holds_batch = !batch_.empty() || !refused_.empty();
         lag_.look(member_->places(), holds_batch, on_.clock().steady());
@@ -343,6 +341,9 @@ void bus_consumer::show_progress() {
     const std::scoped_lock lock{mutex_};
     status_.lag_seconds = lag_.seconds();
     status_.phase = fsm_.where();
+    // With the phase: whoever sees it parked sees why.
+    const auto* parked = std::get_if<consumer_action::park>(&next);
+    if (parked != nullptr && !parked->reason.empty()) status_.reason = parked->reason;
     status_.rebalances = fsm_.rebalances();
     status_.partitions = member_ ? member_->assigned() : 0;
 }

@@ -178,7 +178,7 @@ class bus_consumer {
     [[nodiscard]] awaitable<result<bool>> fetch_one(missing_events gap);
     [[nodiscard]] awaitable<consumer_action::any> commit();
     [[nodiscard]] awaitable<consumer_action::any> back_off(std::uint32_t failures);
-    [[nodiscard]] awaitable<consumer_action::any> stay_parked(std::string reason);
+    [[nodiscard]] awaitable<consumer_action::any> stay_parked();
     [[nodiscard]] awaitable<consumer_action::any> tend();
     [[nodiscard]] awaitable<result<void>> release_due();
     [[nodiscard]] awaitable<result<void>> hand_over_streams();
@@ -197,7 +197,7 @@ class bus_consumer {
                                                                       std::size_t limit);
     [[nodiscard]] consumer_action::any failed(const error& why);
     void pass_on_orders();
-    void show_progress();
+    void show_progress(const consumer_action::any& next);
     void count(const intake& done);
     void tend_within(duration span);
     void commit_within(duration span);

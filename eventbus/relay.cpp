@@ -73,11 +73,11 @@ relay_status relay::status() const {
 awaitable<void> relay::run() {
     auto action = fsm_.start();
     while (!std::holds_alternative<relay_action::stop>(action)) {
-        show_progress();
+        show_progress(action);
         auto next = co_await perform_safely(std::move(action));
         action = std::move(next);
     }
-    show_progress();
+    show_progress(action);
     co_await let_go();
 }
 
@@ -106,9 +106,7 @@ awaitable<relay_action::any> relay::perform(relay_action::any action) {
     if (const auto* wait = std::get_if<relay_action::back_off>(&action)) {
         co_return co_await back_off(wait->failures);
     }
-    if (auto* parked = std::get_if<relay_action::park>(&action)) {
-        co_return co_await stay_parked(std::move(parked->reason));
-    }
+    if (std::holds_alternative<relay_action::park>(action)) co_return co_await stay_parked();
     if (std::holds_alternative<relay_action::stand_by>(action)) co_return co_await stand_by();
     if (std::holds_alternative<relay_action::renew>(action)) {
         if (options_.renew_producer) options_.renew_producer();
@@ -186,9 +184,9 @@ awaitable<void> relay::fill(relay* self, std::shared_ptr<page_ahead> into) {
     try {
         auto page = co_await self->log_.read_all(into->after, self->options_.batch_max);
         into->found = std::move(page);
-    } catch (const std::exception& e) {
-        // Whoever needs the page reads it again, and hears it then.
-        into->found = result<event_page>{error{errc::user_code_threw, e.what()}};
+    } catch (...) {
+        into->found = result<event_page>{
+            error{errc::user_code_threw, "the log could not be read: " + thrown_text()}};
     }
     into->has_come.notify();
 }
@@ -346,11 +344,7 @@ awaitable<relay_action::any> relay::back_off(std::uint32_t failures) {
     co_return fsm_.waited();
 }
 
-awaitable<relay_action::any> relay::stay_parked(std::string reason) {
-    if (!reason.empty()) {
-        const std::scoped_lock lock{mutex_};
-        status_.reason = std::move(reason);
-    }
+awaitable<relay_action::any> relay::stay_parked() {
     co_await wake_.wait();
     pass_on_orders();
     co_return fsm_.waited();
@@ -382,9 +376,12 @@ void relay::pass_on_orders() {
     }
 }
 
-void relay::show_progress() {
+void relay::show_progress(const relay_action::any& next) {
     const std::scoped_lock lock{mutex_};
     status_.phase = fsm_.where();
+    // With the phase: whoever sees it parked sees why.
+    const auto* parked = std::get_if<relay_action::park>(&next);
+    if (parked != nullptr && !parked->reason.empty()) status_.reason = parked->reason;
     status_.checkpoint = fsm_.reached();
     status_.repeated = fsm_.repeated();
 }

@@ -120,11 +120,11 @@ class relay {
     [[nodiscard]] awaitable<result<bool>> hold(checkpoint from, checkpoint to);
     [[nodiscard]] awaitable<void> let_go();
     [[nodiscard]] awaitable<relay_action::any> back_off(std::uint32_t failures);
-    [[nodiscard]] awaitable<relay_action::any> stay_parked(std::string reason);
+    [[nodiscard]] awaitable<relay_action::any> stay_parked();
     void tell_reported(const std::vector<delivery_report>& reports, duration took) const;
     [[nodiscard]] relay_action::any failed(const error& why);
     void pass_on_orders();
-    void show_progress();
+    void show_progress(const relay_action::any& next);
 
     execution& on_;
     event_store& log_;
