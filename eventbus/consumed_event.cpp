@@ -20,16 +20,6 @@ error too_large(std::string_view what, std::size_t found, std::size_t limit,
                                  std::to_string(limit) + ") allows"};
 }
 
-std::string_view value_of(const bus_message& message, std::string_view name) {
-    return find_header(message, name).value_or(std::string_view{});
-}
-
-error missing(std::string_view name) {
-    return {errc::malformed_payload, "header " + std::string{name} +
-                                         " of a message on the bus is missing or wrong; it was "
-                                         "not published by a relay of this library"};
-}
-
 }  // namespace
 
 std::size_t size_of(const bus_message& message) {
@@ -53,21 +43,21 @@ result<consumed_event> consumed_from(bus_message& message, const message_limits&
     event.position = origin->position;
     event.stream = origin->stream;
     event.version = origin->version;
-    const auto id = message_id::parse(value_of(message, bus_header::event_id));
-    if (!id) return missing(bus_header::event_id);
+    const auto id = message_id::parse(header_value(message, bus_header::event_id));
+    if (!id) return bad_header(message, bus_header::event_id, not_from_relay);
     event.id = *id;
-    event.message.name = value_of(message, bus_header::name);
+    event.message.name = header_value(message, bus_header::name);
     const auto& name = event.message.name;
     if (name.empty() || name.size() > name_bytes_max || !json_text::is_utf8(name)) {
-        return missing(bus_header::name);
+        return bad_header(message, bus_header::name, not_from_relay);
     }
     event.trace.correlation =
-        message_id::parse(value_of(message, bus_header::correlation)).value_or(message_id{});
+        message_id::parse(header_value(message, bus_header::correlation)).value_or(message_id{});
     event.trace.causation =
-        message_id::parse(value_of(message, bus_header::causation)).value_or(message_id{});
-    event.trace.traceparent = value_of(message, bus_header::traceparent);
+        message_id::parse(header_value(message, bus_header::causation)).value_or(message_id{});
+    event.trace.traceparent = header_value(message, bus_header::traceparent);
     event.recorded_at =
-        parse_instant(value_of(message, bus_header::recorded_at)).value_or(instant{});
+        parse_instant(header_value(message, bus_header::recorded_at)).value_or(instant{});
     event.message.payload = std::exchange(message.payload, {});
     out.envelope = std::move(message);
     return out;

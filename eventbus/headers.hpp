@@ -50,6 +50,27 @@ inline constexpr std::string_view outcome = "tidemark-outcome";
 [[nodiscard]] std::optional<std::string_view> find_header(const bus_message& message,
                                                           std::string_view name);
 
+/// The same; empty if there is none.
+[[nodiscard]] std::string_view header_value(const bus_message& message, std::string_view name);
+
+/// Adds a header, unless its value is empty or the message carries one of that name.
+void add_header(bus_message& message, std::string_view name, std::string value);
+
+/// An id as headers have it: empty for none.
+[[nodiscard]] std::string header_text(const message_id& id);
+
+/// A whole number in decimal digits; nothing for anything else.
+[[nodiscard]] std::optional<std::uint64_t> parse_header_number(std::string_view text);
+
+/// The remedy for headers of events.
+inline constexpr std::string_view not_from_relay =
+    "it was not published by a relay of this library";
+
+/// `malformed_payload`, naming the header and what it holds, or that it is missing. `remedy`: what
+/// it must be.
+[[nodiscard]] error bad_header(const bus_message& message, std::string_view name,
+                               std::string_view remedy);
+
 /// Where a message on the bus comes from: what a consumer needs to check its order.
 struct bus_origin {
     message_id log;

@@ -151,7 +151,7 @@ awaitable<void> bus_caller::poll(std::size_t& uncommitted) {
 }
 
 void bus_caller::hear(const bus_message& message) {
-    const auto named = find_header(message, bus_header::ask).value_or(std::string_view{});
+    const auto named = header_value(message, bus_header::ask);
     const auto ask = message_id::parse(named);
     auto told = reply_from(message);
     const std::scoped_lock lock{mutex_};

@@ -100,11 +100,11 @@ class bus_caller {
     [[nodiscard]] const bus_caller_options& options() const { return options_; }
 
   private:
-    /// Somebody who waits. Its fields are guarded by the caller's mutex.
+    /// Somebody who waits. `told` and `is_over` are guarded by the caller's mutex.
     struct seat {
         std::optional<bus_reply> told;
         bool is_over = false;
-        /// It is, or may be, on the bus.
+        /// It is, or may be, on the bus. Touched by whoever asks alone.
         bool is_sent = false;
         event news;
     };

@@ -7,7 +7,6 @@
 #include "tidemark/eventbus/headers.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace tidemark {
@@ -33,29 +32,8 @@ constexpr std::size_t text_bytes_max = 1'000;
 constexpr reply_kind kinds[] = {reply_kind::committed, reply_kind::refused, reply_kind::failed,
                                 reply_kind::expired};
 
-std::string_view value_of(const bus_message& message, std::string_view name) {
-    return find_header(message, name).value_or(std::string_view{});
-}
-
-void add(bus_message& message, std::string_view name, std::string value) {
-    if (!value.empty()) message.headers.push_back({std::string{name}, std::move(value)});
-}
-
-std::string text_of(const message_id& id) { return id.is_none() ? std::string{} : id.to_string(); }
-
 error wrong(const bus_message& message, std::string_view name, std::string_view wanted) {
-    const auto value = find_header(message, name);
-    const auto found = value ? "is \"" + json_text::excerpt(*value) + "\"" : "is missing";
-    return {errc::malformed_payload, "header " + std::string{name} + " of a command on the bus " +
-                                         found + "; it must be " + std::string{wanted}};
-}
-
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto* end = text.data() + text.size();
-    const auto [rest, failed] = std::from_chars(text.data(), end, value);
-    if (text.empty() || failed != std::errc{} || rest != end) return std::nullopt;
-    return value;
+    return bad_header(message, name, "it must be " + std::string{wanted});
 }
 
 bool is_below(std::string_view topic, std::string_view prefix) {
@@ -101,29 +79,29 @@ bus_message message_of(bus_command asked, std::string topic) {
     out.topic = std::move(topic);
     out.key = asked.stream.text();
     out.payload = std::move(asked.message.payload);
-    add(out, bus_header::command_id, text_of(asked.from.command));
-    add(out, bus_header::ask, text_of(asked.from.ask));
-    add(out, bus_header::name, std::move(asked.message.name));
-    add(out, bus_header::stream, asked.stream.text());
-    add(out, bus_header::reply_to, std::move(asked.from.topic));
-    if (asked.deadline) add(out, bus_header::deadline, to_text(*asked.deadline));
+    add_header(out, bus_header::command_id, header_text(asked.from.command));
+    add_header(out, bus_header::ask, header_text(asked.from.ask));
+    add_header(out, bus_header::name, std::move(asked.message.name));
+    add_header(out, bus_header::stream, asked.stream.text());
+    add_header(out, bus_header::reply_to, std::move(asked.from.topic));
+    if (asked.deadline) add_header(out, bus_header::deadline, to_text(*asked.deadline));
     if (asked.expected) {
-        add(out, bus_header::expected_version, std::to_string(asked.expected->value()));
+        add_header(out, bus_header::expected_version, std::to_string(asked.expected->value()));
     }
-    add(out, bus_header::correlation, text_of(asked.from.trace.correlation));
-    add(out, bus_header::causation, text_of(asked.from.trace.causation));
-    add(out, bus_header::traceparent, std::move(asked.from.trace.traceparent));
-    add(out, bus_header::content_type, "application/json");
+    add_header(out, bus_header::correlation, header_text(asked.from.trace.correlation));
+    add_header(out, bus_header::causation, header_text(asked.from.trace.causation));
+    add_header(out, bus_header::traceparent, std::move(asked.from.trace.traceparent));
+    add_header(out, bus_header::content_type, "application/json");
     return out;
 }
 
 result<reply_address> address_of(const bus_message& message, std::string_view reply_prefix) {
     reply_address out;
-    const auto command = message_id::parse(value_of(message, bus_header::command_id));
+    const auto command = message_id::parse(header_value(message, bus_header::command_id));
     if (!command) return wrong(message, bus_header::command_id, "a UUID");
-    const auto ask = message_id::parse(value_of(message, bus_header::ask));
+    const auto ask = message_id::parse(header_value(message, bus_header::ask));
     if (!ask) return wrong(message, bus_header::ask, "a UUID, another one for each asking");
-    out.topic = value_of(message, bus_header::reply_to);
+    out.topic = header_value(message, bus_header::reply_to);
     if (!is_topic_name(out.topic) || !is_below(out.topic, reply_prefix)) {
         const auto prefix = "\"" + std::string{reply_prefix} + "\"";
         return wrong(message, bus_header::reply_to,
@@ -131,18 +109,18 @@ result<reply_address> address_of(const bus_message& message, std::string_view re
     }
     out.command = *command;
     out.ask = *ask;
-    const auto correlation = message_id::parse(value_of(message, bus_header::correlation));
-    const auto causation = message_id::parse(value_of(message, bus_header::causation));
+    const auto correlation = message_id::parse(header_value(message, bus_header::correlation));
+    const auto causation = message_id::parse(header_value(message, bus_header::causation));
     out.trace.correlation = correlation.value_or(*command);
     out.trace.causation = causation.value_or(message_id{});
-    const auto traceparent = value_of(message, bus_header::traceparent);
+    const auto traceparent = header_value(message, bus_header::traceparent);
     if (traceparent.size() <= traceparent_bytes_max) out.trace.traceparent = traceparent;
     return out;
 }
 
 result<bus_command> command_from(bus_message& message, reply_address from) {
     bus_command out;
-    const auto stream = stream_id::parse(value_of(message, bus_header::stream));
+    const auto stream = stream_id::parse(header_value(message, bus_header::stream));
     if (!stream) return wrong(message, bus_header::stream, "a stream id: category-id");
     if (message.key != stream->text()) {
         return error{errc::malformed_payload,
@@ -151,17 +129,17 @@ result<bus_command> command_from(bus_message& message, reply_address from) {
                          json_text::excerpt(stream->text()) +
                          "; by another key the commands of a stream have no order"};
     }
-    out.message.name = value_of(message, bus_header::name);
+    out.message.name = header_value(message, bus_header::name);
     const auto& name = out.message.name;
     if (name.empty() || name.size() > name_bytes_max || !json_text::is_utf8(name)) {
         return wrong(message, bus_header::name, "the stored name of a command");
     }
     if (find_header(message, bus_header::deadline)) {
-        out.deadline = parse_instant(value_of(message, bus_header::deadline));
+        out.deadline = parse_instant(header_value(message, bus_header::deadline));
         if (!out.deadline) return wrong(message, bus_header::deadline, "ISO 8601 in UTC");
     }
     if (find_header(message, bus_header::expected_version)) {
-        const auto at = number(value_of(message, bus_header::expected_version));
+        const auto at = parse_header_number(header_value(message, bus_header::expected_version));
         if (!at) return wrong(message, bus_header::expected_version, "a version");
         out.expected = version{*at};
     }
@@ -209,19 +187,19 @@ bus_message message_of(const bus_reply& reply, const reply_address& to) {
                           .is_repeated = reply.is_repeated};
     // Excerpts are UTF-8, so there is nothing that JSON cannot hold.
     out.payload = encode_json(body).value();
-    add(out, bus_header::outcome, std::string{to_string(reply.kind)});
-    add(out, bus_header::command_id, text_of(to.command));
-    add(out, bus_header::ask, text_of(to.ask));
-    add(out, bus_header::correlation, text_of(to.trace.correlation));
-    add(out, bus_header::causation, text_of(to.command));
-    add(out, bus_header::traceparent, to.trace.traceparent);
-    add(out, bus_header::content_type, "application/json");
+    add_header(out, bus_header::outcome, std::string{to_string(reply.kind)});
+    add_header(out, bus_header::command_id, header_text(to.command));
+    add_header(out, bus_header::ask, header_text(to.ask));
+    add_header(out, bus_header::correlation, header_text(to.trace.correlation));
+    add_header(out, bus_header::causation, header_text(to.command));
+    add_header(out, bus_header::traceparent, to.trace.traceparent);
+    add_header(out, bus_header::content_type, "application/json");
     return out;
 }
 
 result<bus_reply> reply_from(const bus_message& message) {
     bus_reply out;
-    const auto told = value_of(message, bus_header::outcome);
+    const auto told = header_value(message, bus_header::outcome);
     const auto* const kind = std::ranges::find(kinds, told, [](auto k) { return to_string(k); });
     if (kind == std::end(kinds)) {
         return error{errc::malformed_payload, "header " + std::string{bus_header::outcome} +

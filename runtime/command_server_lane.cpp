@@ -112,7 +112,7 @@ awaitable<std::optional<bus_reply>> command_server::answer(const bus_command& as
     const auto deadline = std::min(asked.deadline.value_or(latest), latest);
     try {
         co_return co_await carry_out(asked, deadline);
-    } catch (const std::exception&) {
+    } catch (...) {
         co_return reply_of(error{errc::user_code_threw, "the command threw: " + thrown_text()});
     }
 }

@@ -6,6 +6,7 @@
 #include "tidemark/testing/seeds.hpp"
 #include "tidemark/testing/simulated_bus.hpp"
 #include "tidemark/testing/simulated_process.hpp"
+#include "tidemark/testing/weak_faults.hpp"
 
 #include <doctest/doctest.h>
 
@@ -26,17 +27,6 @@ namespace {
 
 constexpr std::size_t streams = 5;
 constexpr std::size_t commands = 60;
-constexpr storage_faults weak_storage{.latency_max = 2ms,
-                                      .request_lost = 0.03,
-                                      .reply_lost = 0.05,
-                                      .executed_late = 0.02,
-                                      .late_max = 500ms};
-constexpr bus_faults weak_bus{.latency_max = 2ms,
-                              .cut = 0.05,
-                              .unknown = 0.05,
-                              .twice = 0.1,
-                              .rebalance = 0.1,
-                              .late_max = 500ms};
 
 /// One command and everything its asker was told, over all askings.
 struct order {

@@ -5,6 +5,7 @@
 #include "tidemark/testing/seeds.hpp"
 #include "tidemark/testing/simulated_bus.hpp"
 #include "tidemark/testing/simulated_storage.hpp"
+#include "tidemark/testing/weak_faults.hpp"
 
 #include <doctest/doctest.h>
 
@@ -21,17 +22,6 @@ namespace {
 
 constexpr std::size_t streams = 7;
 constexpr std::size_t commits = 120;
-constexpr storage_faults weak_storage{.latency_max = 2ms,
-                                      .request_lost = 0.03,
-                                      .reply_lost = 0.05,
-                                      .executed_late = 0.02,
-                                      .late_max = 500ms};
-constexpr bus_faults weak_bus{.latency_max = 2ms,
-                              .cut = 0.05,
-                              .unknown = 0.05,
-                              .twice = 0.05,
-                              .rebalance = 0.1,
-                              .late_max = 500ms};
 
 /// What went wrong in a run, so that a run in which nothing did is noticed.
 struct landed {

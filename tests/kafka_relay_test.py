@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 from kafka_cluster import BROKERS, Cluster, Unavailable  # noqa: E402
-from shop_process import Shop, call, post  # noqa: E402
+from shop_process import Shop, call, post, wait_for  # noqa: E402
 
 TOPIC = "shop.events"
 CLIENTS = 3
@@ -76,10 +76,7 @@ def relay_of(shop):
 
 
 def wait_until(claim, question, seconds=CALM_SECONDS):
-    until = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < until, f"not within {seconds} s: {claim}"
-        time.sleep(0.05)
+    wait_for(claim, question, seconds)
 
 
 def begin(program, folder, cluster):
