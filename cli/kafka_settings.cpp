@@ -33,6 +33,7 @@ kafka_options kafka_settings(const settings& values) {
     out.compression = values.text("kafka.compression");
     out.linger = values.duration("kafka.linger");
     out.delivery_timeout = values.duration("kafka.delivery_timeout");
+    out.transactional_id = values.text("kafka.transactional_id");
     out.message_bytes_max = static_cast<std::size_t>(values.bytes("kafka.message_bytes_max"));
     out.session_timeout = values.duration("kafka.session_timeout");
     out.assignment = values.text("kafka.assignment");

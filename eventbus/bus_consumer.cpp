@@ -281,12 +281,11 @@ awaitable<consumer_action::any> bus_consumer::commit() {
     pass_on_orders();
     if (committed) co_return fsm_.committed();
     commit_within(options_.commit_interval);
-    if (committed.error().code() == errc::stale) series_.rebalances.add();
     if (committed.error().code() != errc::stale && !is_stopping_.load()) {
         const std::scoped_lock lock{mutex_};
         status_.reason = committed.error().message();
     }
-    co_return fsm_.not_committed(committed.error());
+    co_return fsm_.not_committed();
 }
 
 awaitable<consumer_action::any> bus_consumer::back_off(std::uint32_t failures) {
@@ -344,7 +343,9 @@ void bus_consumer::show_progress(const consumer_action::any& next) {
     // With the phase: whoever sees it parked sees why.
     const auto* parked = std::get_if<consumer_action::park>(&next);
     if (parked != nullptr && !parked->reason.empty()) status_.reason = parked->reason;
-    status_.rebalances = fsm_.rebalances();
+    const auto rebalances = member_ ? member_->rebalances() : 0;
+    series_.rebalances.add(rebalances - status_.rebalances);
+    status_.rebalances = rebalances;
     status_.partitions = member_ ? member_->assigned() : 0;
 }
 

@@ -84,6 +84,7 @@ struct consumer_status {
     /// Messages that are no events.
     std::uint64_t refused = 0;
     std::uint64_t dead_letters = 0;
+    /// How often partitions were dealt out to it.
     std::uint64_t rebalances = 0;
     /// Streams that wait, by any process that shares the storage; at most `waiting_streams_max`.
     std::uint64_t waiting_streams = 0;

@@ -91,6 +91,20 @@ struct fixture {
         REQUIRE(reports.size() == size);
         for (const auto& each : reports) REQUIRE(each.outcome == delivery::persisted);
     }
+    /// Events of order-a in the store's own log, which is answered.
+    message_id append(const std::vector<std::string>& payloads) {
+        append_request request;
+        request.stream = stream_id{"order", "a"};
+        request.expected = expected_version::none();
+        for (const auto& each : payloads) {
+            request.events.push_back({next_id(), {"order.placed.v1", each}});
+        }
+        auto batch = std::make_shared<std::vector<append_request>>();
+        batch->push_back(std::move(request));
+        const auto outcomes = run(threads(), store.append(std::move(batch)));
+        REQUIRE(std::holds_alternative<append_committed>(outcomes.front()));
+        return run(threads(), store.status()).value().incarnation;
+    }
     /// Waits until `holds`, for at most a minute.
     template <class Condition>
     void wait(const Condition& holds) {
@@ -181,17 +195,7 @@ TEST_CASE("bus consumer: a group that begins anew repeats nothing, because the s
 
 TEST_CASE("bus consumer: what has not arrived is read from the log, if that can be asked") {
     on_each_store([](fixture& f) {
-        const auto log = run(threads(), f.store.status()).value().incarnation;
-        append_request request;
-        request.stream = stream_id{"order", "a"};
-        request.expected = expected_version::none();
-        for (int i = 1; i <= 8; ++i) {
-            request.events.push_back({next_id(), {"order.placed.v1", "ok"}});
-        }
-        auto batch = std::make_shared<std::vector<append_request>>();
-        batch->push_back(std::move(request));
-        const auto outcomes = run(threads(), f.store.append(std::move(batch)));
-        REQUIRE(std::holds_alternative<append_committed>(outcomes.front()));
+        const auto log = f.append(std::vector<std::string>(8, "ok"));
         f.options.log = &f.store;
         f.options.batch_max = 3;
         f.start();
@@ -325,6 +329,7 @@ TEST_CASE("bus consumer: messages that are no events go to the dead-letter topic
         f.publish({foreign, event_of("a", 1), unnamed, huge, event_of("a", 2, "{")});
         const auto letters = f.letters(4);
         CHECK(letters.size() == 4);
+        CHECK(f.wait_until_waiting(stream_state::parked).stands.code == "undecodable");
         std::set<std::string> codes;
         for (const auto& each : letters) {
             codes.emplace(find_header(each, dead_letter_header::code).value_or(""));
@@ -333,9 +338,26 @@ TEST_CASE("bus consumer: messages that are no events go to the dead-letter topic
         CHECK(codes == std::set<std::string>{"malformed_payload", "too_large", "undecodable"});
         CHECK(f.effects("a") == "1");
         f.wait_for_commit();
-        // Handed over, they are kept no longer.
-        f.wait(
-            [&] { return run(threads(), f.store.query("board.v1.parked", {})).value().empty(); });
+        // Handed over, those without a stream are kept no longer.
+        f.wait([&] {
+            return run(threads(), f.store.query("board.v1.parked", {})).value().size() == 1;
+        });
+    });
+}
+
+TEST_CASE("bus consumer: an event that cannot be read parks its stream, log or not") {
+    on_each_store([](fixture& f) {
+        const auto log = f.append({"ok", "{", "ok", "ok"});
+        f.options.log = &f.store;
+        f.start();
+        f.publish({event_of("a", 1, "ok", log), event_of("a", 4, "ok", log), event_of("b", 1)});
+        const auto parked = f.wait_until_waiting(stream_state::parked);
+        CHECK(parked.stands.version == 1);
+        CHECK(parked.stands.code == "undecodable");
+        f.wait_for_effects("b", "1");
+        f.wait_for_commit();
+        CHECK(run(threads(), f.consumer->skip(parked.place, by_ada)).value().applied == 2);
+        CHECK(f.effects("a") == "134");
     });
 }
 

@@ -24,12 +24,15 @@ consumer_action::any consumer_fsm::polled(std::size_t messages, std::size_t limi
     must_commit_ = must_commit_ || messages == 0 || messages_ >= limit * batches_max_;
     if (messages == 0) return go_on();
     has_batch_ = true;
+    was_fetched_ = false;
     phase_ = phase::storing;
     return consumer_action::store{};
 }
 
 consumer_action::any consumer_fsm::stored(bool is_waiting) {
     failures_ = 0;
+    // What was not stored was not committed either: it comes again.
+    if (is_waiting && is_stopping_ && was_fetched_) return end();
     if (is_waiting) {
         phase_ = phase::fetching;
         return consumer_action::fetch{};
@@ -41,6 +44,7 @@ consumer_action::any consumer_fsm::stored(bool is_waiting) {
 
 consumer_action::any consumer_fsm::fetched() {
     failures_ = 0;
+    was_fetched_ = true;
     phase_ = phase::storing;
     return consumer_action::store{};
 }
@@ -52,8 +56,7 @@ consumer_action::any consumer_fsm::committed() {
     return go_on();
 }
 
-consumer_action::any consumer_fsm::not_committed(const error& why) {
-    if (why.code() == errc::stale) ++rebalances_;
+consumer_action::any consumer_fsm::not_committed() {
     // Also after a rebalance: what was polled behind it is not committed by this one.
     must_repeat_commit_ = true;
     uncommitted_ = 0;

@@ -89,7 +89,7 @@ class consumer_fsm {
     [[nodiscard]] consumer_action::any fetched();
     [[nodiscard]] consumer_action::any committed();
     /// The bus did not take the commit: it is made again after the next poll. `stale`: a rebalance.
-    [[nodiscard]] consumer_action::any not_committed(const error& why);
+    [[nodiscard]] consumer_action::any not_committed();
     [[nodiscard]] consumer_action::any tended();
     /// The action under way failed. `stale`: the stored place was replaced; begin anew. Not
     /// retryable: park, unless it was the bus.
@@ -108,7 +108,6 @@ class consumer_fsm {
     void stop() { is_stopping_ = true; }
 
     [[nodiscard]] phase where() const { return phase_; }
-    [[nodiscard]] std::uint64_t rebalances() const { return rebalances_; }
 
   private:
     [[nodiscard]] consumer_action::any go_on();
@@ -120,12 +119,13 @@ class consumer_fsm {
     /// What to do again after a wait.
     phase failed_ = phase::opening;
     std::uint32_t failures_ = 0;
-    std::uint64_t rebalances_ = 0;
     /// Batches stored, and messages polled, since the last commit.
     std::uint32_t uncommitted_ = 0;
     std::size_t messages_ = 0;
     bool must_commit_ = false;
     bool must_repeat_commit_ = false;
+    /// The log was asked for what is missing from the batch at hand.
+    bool was_fetched_ = false;
     bool has_batch_ = false;
     bool must_tend_ = false;
     bool may_resume_ = false;

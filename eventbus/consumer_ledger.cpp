@@ -127,13 +127,7 @@ void consumer_ledger::take(std::span<const consumed_event> batch,
 
 void consumer_ledger::take_one(const consumed_event& arrived, known_place& place,
                                const std::string& key) {
-    const auto failure = apply(arrived.event);
-    if (failure && failure->code() == errc::undecodable) {
-        auto message = message_of(arrived);
-        refuse(std::move(message), *failure);
-        return;
-    }
-    if (failure) {
+    if (const auto failure = apply(arrived.event)) {
         place.stands.attempts = 0;
         place.stands.since = now_;
         failed(place, *failure);
@@ -179,8 +173,9 @@ void consumer_ledger::failed(known_place& place, const error& why) {
     ++stands.attempts;
     stands.code = to_string(why.code());
     stands.reason = json_text::excerpt(why.message(), reason_bytes_max);
-    stands.state =
-        stands.attempts >= rules_.attempts_max ? stream_state::parked : stream_state::retrying;
+    // What cannot be read is no better read again.
+    const auto is_last = why.code() == errc::undecodable || stands.attempts >= rules_.attempts_max;
+    stands.state = is_last ? stream_state::parked : stream_state::retrying;
     stands.due = now_ + backoff(rules_.retry, stands.attempts, random_);
 }
 
@@ -208,13 +203,27 @@ void consumer_ledger::keep(known_place& place, const std::string& key,
     note.attempts = is_culprit ? stands.attempts : 0;
     note.at = now_;
     auto is_fresh = false;
-    put_kept(consumer_records::as_document(consumer_records::kept_key(key, at), key,
-                                           message_of(arrived), note),
-             is_fresh);
-    if (!is_fresh) return;
+    auto doc = consumer_records::as_document(consumer_records::kept_key(key, at), key,
+                                             message_of(arrived), note);
+    const auto in_stead = doc;
+    put_kept(std::move(doc), is_fresh);
+    if (!is_fresh) return replace_first(place, key, in_stead, arrived);
     ++stands.kept;
     stands.newest = std::max(stands.newest, at.value());
     place.has_changed = true;
+}
+
+/// What stands in the way was published again, and not the same: it may be mended.
+void consumer_ledger::replace_first(known_place& place, const std::string& key, const document& by,
+                                    const consumed_event& arrived) {
+    const auto first = parked_.find("stream", key, 1);
+    if (first.empty() || first.front().key != by.key) return;
+    const auto before = consumer_records::read_kept(first.front()).message.payload;
+    if (before == arrived.event.message.payload) return;
+    parked_.put(by);
+    place.stands.attempts = 0;
+    place.has_changed = true;
+    follow(place, key, follow_max);
 }
 
 void consumer_ledger::put_kept(document doc, bool& is_fresh) {

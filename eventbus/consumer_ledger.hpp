@@ -29,8 +29,8 @@ enum class version_check : std::uint8_t {
 };
 
 /// Takes one event in, within the consumer's transaction. Runs on the store's thread and must not
-/// block. `undecodable` as answer: this is no event; any other failure, or an exception: this
-/// event cannot be taken in, now.
+/// block. `undecodable` as answer: the event cannot be read, its stream is parked at once; any
+/// other failure, or an exception: it cannot be taken in, now.
 using consumer_effect = std::function<result<void>(read_model&, const recorded_event&)>;
 
 struct consumer_rules {
@@ -140,6 +140,8 @@ class consumer_ledger {
     void open_gap(known_place& place, version next);
     void settle(known_place& place, bool is_limit_reached, bool is_stuck);
     void keep(known_place& place, const std::string& key, const consumed_event& arrived);
+    void replace_first(known_place& place, const std::string& key, const document& by,
+                       const consumed_event& arrived);
     void forget(known_place& place, const std::string& kept_key);
     void put_kept(document doc, bool& is_fresh);
 

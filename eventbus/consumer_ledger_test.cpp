@@ -240,20 +240,44 @@ TEST_CASE("consumer ledger: what is skipped is given up, and nothing else") {
     CHECK(f.kept() == 0);
 }
 
-TEST_CASE("consumer ledger: a payload that is no event is set aside and leaves a gap") {
+TEST_CASE("consumer ledger: an event that cannot be read parks its stream at once") {
+    for (const auto check : {version_check::complete, version_check::growing}) {
+        fixture f;
+        f.rules.check = check;
+        const auto done = f.take({event_of("a", 1, "malformed"), event_of("b", 1)}, true);
+        CHECK(done.failures == 1);
+        CHECK(done.applied == 1);
+        CHECK(f.effects().empty());
+        CHECK(f.place().version == 0);
+        CHECK(f.place().state == stream_state::parked);
+        CHECK(f.place().code == "undecodable");
+        CHECK(f.take({event_of("a", 1, "malformed")}, true).kept == 0);
+        // Nothing goes past it, and the log is not asked for what is here.
+        const auto next = f.take({event_of("a", 2), event_of("a", 4)}, true);
+        CHECK(next.kept == 2);
+        CHECK(next.missing.empty());
+        const auto kept = f.models.query("c.v1.parked", {});
+        REQUIRE(kept.size() == 3);
+        const auto content = consumer_records::read_kept(kept[0]);
+        CHECK(content.message.payload == "malformed");
+        CHECK(content.note.code == "undecodable");
+    }
+}
+
+TEST_CASE("consumer ledger: what stands in the way is replaced by a copy that is not the same") {
     fixture f;
-    const auto done = f.take({event_of("a", 1, "malformed"), event_of("b", 1)});
-    CHECK(done.refused == 1);
-    CHECK(done.applied == 1);
-    CHECK(f.effects().empty());
-    CHECK(f.place().version == 0);
-    CHECK(f.take({event_of("a", 1, "malformed")}).kept == 0);
-    const auto kept = f.models.query("c.v1.parked", {});
-    REQUIRE(kept.size() == 1);
-    const auto content = consumer_records::read_kept(kept[0]);
-    CHECK(content.message.payload == "malformed");
-    CHECK(content.note.code == "undecodable");
-    CHECK(f.take({event_of("a", 1)}).applied == 1);
+    std::string bad;
+    SUBCASE("that can be read") { bad = "malformed"; }
+    SUBCASE("that does not fail") { bad = "fail"; }
+    f.take({event_of("a", 1, bad), event_of("a", 2), event_of("a", 3, bad)});
+    CHECK(f.take({event_of("a", 2, "other")}).applied == 0);
+    CHECK(f.take({event_of("a", 1)}).applied == 2);
+    CHECK(f.effects() == "1 2");
+    CHECK(f.place().version == 2);
+    CHECK(f.kept() == 1);
+    CHECK(f.take({event_of("a", 3)}).applied == 1);
+    CHECK(f.place().state == stream_state::flowing);
+    CHECK(f.kept() == 0);
 }
 
 TEST_CASE("consumer ledger: a message of any bytes can be kept") {

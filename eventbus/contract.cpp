@@ -33,7 +33,7 @@ constexpr bool is_thread_sanitized = false;
 
 using namespace std::chrono_literals;
 
-constexpr memory_bus_options small{.message_bytes_max = 1000};
+constexpr memory_bus_options small{.message_bytes_max = 1000, .has_writers = true};
 
 /// The memory bus on real threads.
 class threaded_memory_bus final : public contract_bus {
@@ -111,6 +111,19 @@ awaitable<result<messages>> poll_and_close(execution& on, event_bus::consumer& f
 
 std::vector<delivery_report> contract_bus::publish(std::vector<bus_message> batch) {
     return driven(*this, bus().publish(std::move(batch)));
+}
+
+std::unique_ptr<event_bus::writer> contract_bus::open_writer(const std::string& name) {
+    auto opened = driven(*this, bus().open_writer(name));
+    const auto reason = opened ? std::string{} : opened.error().message();
+    CAPTURE(reason);
+    REQUIRE(opened.has_value());
+    return std::move(*opened);
+}
+
+std::vector<delivery_report> contract_bus::publish(event_bus::writer& by,
+                                                   std::vector<bus_message> batch) {
+    return driven(*this, by.publish(std::move(batch)));
 }
 
 void contract_bus::publish_all(std::vector<bus_message> batch) {

@@ -23,6 +23,8 @@ class contract_bus {
     virtual void drive(awaitable<void> work) = 0;
     /// Whether partitions are given away only when what has taken effect in them is committed.
     [[nodiscard]] virtual bool keeps_settled() const { return false; }
+    /// Whether writers are shut out, and what they have not ended is undone.
+    [[nodiscard]] virtual bool shuts_out() const { return true; }
     /// One byte more than a message may have, key and headers included.
     [[nodiscard]] virtual std::size_t too_large() const = 0;
 
@@ -31,6 +33,8 @@ class contract_bus {
 
     // Calls that block until the bus has answered.
     std::vector<delivery_report> publish(std::vector<bus_message> batch);
+    std::unique_ptr<event_bus::writer> open_writer(const std::string& name);
+    std::vector<delivery_report> publish(event_bus::writer& by, std::vector<bus_message> batch);
     /// Publishes and demands that all of it is on the bus.
     void publish_all(std::vector<bus_message> batch);
     /// Polls until `count` messages have come; fewer after 20 s of the execution's time.

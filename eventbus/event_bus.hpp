@@ -79,6 +79,23 @@ class event_bus {
     [[nodiscard]] virtual awaitable<std::vector<delivery_report>> publish(
         std::vector<bus_message> batch) = 0;
 
+    /// Publishes under a name as the only one: see `open_writer`.
+    class writer {
+      public:
+        virtual ~writer() = default;
+        /// As `event_bus::publish`, but what is `persisted` is a beginning of the batch: nothing
+        /// behind a message that is not comes to readers. All `fatal`: it was shut out, or is
+        /// broken, and publishes nothing any more.
+        [[nodiscard]] virtual awaitable<std::vector<delivery_report>> publish(
+            std::vector<bus_message> batch) = 0;
+    };
+    /// Whether writers can be opened here.
+    [[nodiscard]] virtual bool has_writers() const { return false; }
+    /// Opens the writer of a name and shuts out the one that was opened before it, in whatever
+    /// process: what that one has not ended is undone, and nothing that it still sends comes to
+    /// readers. `invalid_argument` on a bus without writers. The bus outlives it.
+    [[nodiscard]] virtual awaitable<result<std::unique_ptr<writer>>> open_writer(std::string name);
+
     /// The process ends: what is being published is decided at once, be it as not or possibly
     /// persisted.
     virtual void hurry() {}
@@ -105,6 +122,8 @@ class event_bus {
         virtual void close() = 0;
         /// Partitions it reads now; 0 until the group has dealt them out.
         [[nodiscard]] virtual std::size_t assigned() const = 0;
+        /// How often partitions were dealt out to it; of a bus that does not count, 0.
+        [[nodiscard]] virtual std::uint64_t rebalances() const { return 0; }
         /// Messages on the bus behind what was polled, in the partitions it reads; nothing if the
         /// bus does not know.
         [[nodiscard]] virtual std::optional<std::uint64_t> lag() const { return std::nullopt; }

@@ -31,6 +31,14 @@ std::vector<std::string> sorted_payloads(const std::vector<bus_message>& message
     return all;
 }
 
+const std::vector persisted_once{delivery::persisted};
+
+std::vector<delivery> fates(const std::vector<delivery_report>& reports) {
+    std::vector<delivery> out;
+    for (const auto& each : reports) out.push_back(each.outcome);
+    return out;
+}
+
 }  // namespace
 
 TEST_CASE("event bus: the messages of one key arrive in the order they were published") {
@@ -92,6 +100,8 @@ TEST_CASE("event bus: the members of a group share the work") {
         CHECK_FALSE(of_first.empty());
         CHECK_FALSE(of_second.empty());
         CHECK(of_first.size() + of_second.size() == 40);
+        CHECK(first->rebalances() > 0);
+        CHECK(second->rebalances() > 0);
     });
 }
 
@@ -228,6 +238,69 @@ TEST_CASE("event bus: a reader that waits is woken by what is published") {
         CHECK(b.leftovers(*reader).empty());
         b.publish_all({message_of("t", "k", "now")});
         CHECK(b.collect(*reader, 1).size() == 1);
+    });
+}
+
+TEST_CASE("event bus: what a writer publishes arrives, in order") {
+    for_each_bus([](contract_bus& b) {
+        b.create_topic("t", 3);
+        REQUIRE(b.bus().has_writers());
+        const auto reader = b.bus().subscribe("t", "g");
+        const auto writer = b.open_writer("w");
+        const auto sent = numbered("t", 60, 7);
+        CHECK(fates(b.publish(*writer, {sent.begin(), sent.begin() + 25})) ==
+              std::vector(25, delivery::persisted));
+        CHECK(fates(b.publish(*writer, {sent.begin() + 25, sent.end()})) ==
+              std::vector(35, delivery::persisted));
+        CHECK(b.publish(*writer, {}).empty());
+        const auto got = b.collect(*reader, sent.size());
+        CHECK(got.size() == sent.size());
+        check_order(got, sent);
+    });
+}
+
+TEST_CASE("event bus: a writer that is opened shuts out the one before it, of its name only") {
+    for_each_bus([](contract_bus& b) {
+        if (!b.shuts_out()) return;
+        b.create_topic("t", 1);
+        const auto reader = b.bus().subscribe("t", "g");
+        const auto first = b.open_writer("w");
+        const auto other = b.open_writer("other");
+        CHECK(fates(b.publish(*first, {message_of("t", "k", "1")})) == persisted_once);
+        const auto second = b.open_writer("w");
+        CHECK(fates(b.publish(*second, {message_of("t", "k", "2")})) == persisted_once);
+        const auto told =
+            b.publish(*first, {message_of("t", "k", "late"), message_of("t", "", "")});
+        CHECK(fates(told) == std::vector(2, delivery::fatal));
+        CHECK_FALSE(told.front().reason.empty());
+        CHECK(fates(b.publish(*first, {message_of("t", "k", "later")})) ==
+              std::vector{delivery::fatal});
+        CHECK(fates(b.publish(*other, {message_of("t", "k", "3")})) == persisted_once);
+        CHECK(fates(b.publish(*second, {message_of("t", "k", "4")})) == persisted_once);
+        b.publish_all({message_of("t", "k", "5")});
+        CHECK(payloads_of(b.collect(*reader, 5), "k") ==
+              std::vector<std::string>{"1", "2", "3", "4", "5"});
+    });
+}
+
+TEST_CASE("event bus: a writer publishes what is before a message that is refused, and no more") {
+    for_each_bus([](contract_bus& b) {
+        b.create_topic("t", 3);
+        b.forbid_topic("nowhere");
+        const auto reader = b.bus().subscribe("t", "g");
+        const auto writer = b.open_writer("w");
+        for (const auto& bad : {message_of("nowhere", "k", "y"),
+                                message_of("t", "k", std::string(b.too_large(), 'x'))}) {
+            const auto told = b.publish(
+                *writer, {message_of("t", "a", "1"), message_of("t", "b", "2"), bad,
+                          message_of("t", "a", "behind"), message_of("nowhere", "a", "behind")});
+            CHECK(fates(told) == std::vector{delivery::persisted, delivery::persisted,
+                                             delivery::refused, delivery::not_persisted,
+                                             delivery::not_persisted});
+        }
+        CHECK(fates(b.publish(*writer, {message_of("t", "c", "3")})) == persisted_once);
+        CHECK(sorted_payloads(b.collect(*reader, 5)) ==
+              std::vector<std::string>{"1", "1", "2", "2", "3"});
     });
 }
 

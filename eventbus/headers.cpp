@@ -73,4 +73,13 @@ bus_message addressed(bus_message message, const recorded_event& event, const me
     return message;
 }
 
+void add_cloud_event(bus_message& message, const recorded_event& event, std::string_view source) {
+    add_header(message, "ce_specversion", "1.0");
+    add_header(message, "ce_id", header_text(event.id));
+    add_header(message, "ce_source", std::string{source});
+    add_header(message, "ce_type", event.message.name);
+    add_header(message, "ce_subject", event.stream.text());
+    add_header(message, "ce_time", to_text(event.recorded_at));
+}
+
 }  // namespace tidemark

@@ -71,6 +71,12 @@ inline constexpr std::string_view not_from_relay =
 [[nodiscard]] error bad_header(const bus_message& message, std::string_view name,
                                std::string_view remedy);
 
+/// Adds an event's attributes as CloudEvents 1.0 has them in Kafka's binary content mode: headers
+/// "ce_…", beside ours; the content type is there already. `source`: the URI reference that names
+/// where the events come from ("/shop"), so that source and id name an event.
+/// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+void add_cloud_event(bus_message& message, const recorded_event& event, std::string_view source);
+
 /// Where a message on the bus comes from: what a consumer needs to check its order.
 struct bus_origin {
     message_id log;

@@ -1,8 +1,17 @@
 #include "tidemark/eventbus/headers.hpp"
 
+#include "tidemark/core/time_text.hpp"
+#include "tidemark/eventbus/consumed_event.hpp"
+#include "tidemark/eventbus/kafka_options.hpp"
+#include "tidemark/eventbus/memory_event_bus.hpp"
+#include "tidemark/eventbus/relay.hpp"
+#include "tidemark/eventstore/limits.hpp"
+
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 using namespace tidemark;
 
@@ -27,6 +36,39 @@ bus_message without(bus_message message, std::string_view name) {
 }
 
 }  // namespace
+
+TEST_CASE("bus headers: whatever can be stored is a message that a bus takes") {
+    auto largest = deposited();
+    largest.stream = stream_id{std::string(64, 'c'), std::string(255, 'i')};
+    largest.message.name.assign(name_bytes_max, 'n');
+    largest.message.payload.assign(event_bytes_max, 'x');
+    largest.trace.traceparent.assign(name_bytes_max, 't');
+    auto bare = publish_as_stored(largest).value();
+    auto sent = addressed(std::move(bare), largest, log_id, std::string(249, 't'));
+    sent.headers.push_back({std::string{bus_header::token}, "18446744073709551615"});
+    add_cloud_event(sent, largest, std::string(255, '/'));
+    CHECK(size_of(sent) > event_bytes_max + 1'000);
+    CHECK(size_of(sent) <= kafka_options{}.message_bytes_max);
+    CHECK(size_of(sent) <= memory_bus_options{}.message_bytes_max);
+}
+
+TEST_CASE("bus headers: a message is a CloudEvent in the binary mode, if it is to be") {
+    auto event = deposited();
+    event.recorded_at = instant{std::chrono::hours{1}};
+    auto sent = addressed({}, event, log_id, "bank.events");
+    const auto before = sent.headers.size();
+    add_cloud_event(sent, event, "/bank");
+    const auto rest =
+        std::vector(sent.headers.begin() + static_cast<std::ptrdiff_t>(before), sent.headers.end());
+    CHECK(rest == std::vector<bus_message::header>{{"ce_specversion", "1.0"},
+                                                   {"ce_id", event.id.to_string()},
+                                                   {"ce_source", "/bank"},
+                                                   {"ce_type", "account.deposited.v1"},
+                                                   {"ce_subject", "account-ada"},
+                                                   {"ce_time", to_text(event.recorded_at)}});
+    CHECK(header_value(sent, bus_header::content_type) == "application/json");
+    CHECK(origin_of(sent).has_value());
+}
 
 TEST_CASE("bus headers: an event's message says where it comes from") {
     bus_message bare;

@@ -97,13 +97,18 @@ struct fixture {
         }
         return true;
     }
-    void settle() {
+    /// Waits until `holds`, for at most 90 s.
+    template <class Condition>
+    void wait(const Condition& holds) {
         tidemark::event never;
         const auto until = world.clock().steady() + 90s;
-        while (!is_complete() && world.clock().steady() < until) {
+        while (!holds() && world.clock().steady() < until) {
             CHECK(!run(world, never.wait_for(world, 2ms)));
         }
-        CHECK(is_complete());
+        CHECK(holds());
+    }
+    void settle() {
+        wait([this] { return is_complete(); });
     }
 };
 
@@ -124,6 +129,8 @@ TEST_CASE("bus consumer on Kafka: a storm of members that join, leave and vanish
         CHECK((some.has_value() || some.error().code() == errc::timed_out));
     }
     f.settle();
+    CHECK(steady->status().rebalances > 1);
+    CHECK(steady->status().applied + guest->status().applied <= f.published * streams);
     f.stop(*guest);
     f.stop(*steady);
 }
@@ -134,6 +141,7 @@ TEST_CASE("bus consumer on Kafka: brokers that go down and come back cost time, 
     f.publish_round();
     f.settle();
     for (int broker = 1; broker <= 3; ++broker) f.brokers.set_down(broker, true);
+    f.wait([&] { return !f.bus->status().connected; });
     for (int broker = 1; broker <= 3; ++broker) f.brokers.set_down(broker, false);
     f.publish_round();
     f.settle();

@@ -46,6 +46,8 @@ std::shared_ptr<member> member::join(const kafka_options& options, std::string t
     // A lost offset repeats what is kept, which consumers notice by the versions; it never skips.
     wanted.set("auto.offset.reset", "earliest");
     wanted.set("check.crcs", "true");
+    // So that it knows where it stands behind a transaction's end, which takes an offset.
+    wanted.set("enable.partition.eof", "true");
     wanted.set("partition.assignment.strategy", options.assignment);
     wanted.set("session.timeout.ms", options.session_timeout);
     wanted.set("heartbeat.interval.ms", options.session_timeout / 5);
@@ -157,6 +159,11 @@ result<std::vector<bus_message>> member::take(std::size_t limit) {
     while (batch.size() < limit && !failure_) {
         const message_ptr next{rd_kafka_consumer_poll(handle_.get(), 0)};
         if (!next) break;
+        if (next->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            const auto known = polled_.find(next->partition);
+            if (known != polled_.end()) known->second = std::max(known->second, next->offset);
+            continue;
+        }
         if (next->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             failure_ = judge_failure(*next);
             continue;
@@ -196,6 +203,11 @@ std::vector<event_bus::consumer::place> member::places() const {
     return out;
 }
 
+bool member::is_dead() const {
+    const std::scoped_lock held{mutex_};
+    return is_dead_ && !failure_;
+}
+
 void member::lose_work() {
     has_lost_work_ = has_lost_work_ || has_work_;
     has_work_ = false;
@@ -209,7 +221,6 @@ std::optional<error> member::judge_failure(const rd_kafka_message_t& told) {
     const auto code = told.err;
     const auto doing = "reading \"" + topic_ + "\" as group \"" + group_ + "\"";
     switch (code) {
-        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         case RD_KAFKA_RESP_ERR__TRANSPORT:
         case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
         case RD_KAFKA_RESP_ERR__TIMED_OUT:
@@ -233,6 +244,7 @@ std::optional<error> member::judge_failure(const rd_kafka_message_t& told) {
 void member::failed(rd_kafka_resp_err_t code, std::string_view reason) {
     kafka_log.debug("brokers", {"topic", topic_}, {"code", rd_kafka_err2name(code)},
                     {"reason", reason});
+    if (code == RD_KAFKA_RESP_ERR__FATAL) is_dead_ = true;
     if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
         failure_ = as_error(code, "reading \"" + topic_ + "\"", reason);
     }
@@ -258,6 +270,7 @@ void member::rebalanced(rd_kafka_t& handle, bool is_assigned,
     } else {
         rd_kafka_assign(&handle, is_assigned ? &parts : nullptr);
     }
+    if (is_assigned) ++rebalances_;
     review_.rebalanced(is_assigned);
     const auto count = static_cast<std::size_t>(parts.cnt);
     const auto before = assigned_.load();

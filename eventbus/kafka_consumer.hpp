@@ -43,8 +43,13 @@ class member final : public listener, public std::enable_shared_from_this<member
     void leave();
     /// Leaves the group and gives everything back. Blocks; after `leave`.
     void close();
+    /// Broken for good, and a poll has told so: the brokers have fenced it, for instance because
+    /// another member has its `member_id`. It reads nothing any more; another one has to join.
+    [[nodiscard]] bool is_dead() const;
     /// Partitions it reads now.
     [[nodiscard]] std::size_t assigned() const { return assigned_; }
+    /// How often partitions were assigned to it.
+    [[nodiscard]] std::uint64_t rebalances() const { return rebalances_; }
     /// Messages behind what was polled, in partitions of which something was polled, as of the last
     /// fetch; nothing before partitions are assigned.
     [[nodiscard]] std::optional<std::uint64_t> lag() const;
@@ -108,8 +113,11 @@ class member final : public listener, public std::enable_shared_from_this<member
     /// The topic was deleted after partitions of it had been read.
     bool has_lost_topic_ = false;
     group_review review_;
+    /// Nothing comes any more behind the failure.
+    bool is_dead_ = false;
     std::atomic<bool> is_over_ = false;
     std::atomic<std::size_t> assigned_ = 0;
+    std::atomic<std::uint64_t> rebalances_ = 0;
 };
 
 }  // namespace tidemark::kafka

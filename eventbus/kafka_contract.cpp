@@ -21,6 +21,7 @@ kafka_options reached_at(std::string brokers) {
     out.brokers = std::move(brokers);
     out.message_bytes_max = largest;
     out.session_timeout = 6s;
+    out.transactional_id = "contract";
     return out;
 }
 
@@ -33,6 +34,8 @@ class mock_kafka_bus final : public contract_bus {
     }
     void forbid_topic(const std::string& name) override { brokers_.forbid_topic(name); }
     void drive(awaitable<void> work) override { run(io_, std::move(work)); }
+    /// They know of no epochs.
+    bool shuts_out() const override { return false; }
     std::size_t too_large() const override { return largest + 1; }
 
   private:
@@ -59,8 +62,30 @@ class renaming_bus final : public event_bus {
     awaitable<result<void>> ensure_topic(std::string name) override {
         return behind_.ensure_topic(name + suffix_);
     }
+    bool has_writers() const override { return behind_.has_writers(); }
+    awaitable<result<std::unique_ptr<writer>>> open_writer(std::string name) override {
+        auto opening = behind_.open_writer(name + suffix_);
+        auto inner = co_await std::move(opening);
+        if (!inner) co_return inner.error();
+        co_return std::make_unique<renaming_writer>(std::move(*inner), suffix_);
+    }
 
   private:
+    class renaming_writer final : public writer {
+      public:
+        renaming_writer(std::unique_ptr<writer> inner, std::string suffix)
+            : inner_{std::move(inner)}, suffix_{std::move(suffix)} {}
+
+        awaitable<std::vector<delivery_report>> publish(std::vector<bus_message> batch) override {
+            for (auto& each : batch) each.topic += suffix_;
+            return inner_->publish(std::move(batch));
+        }
+
+      private:
+        std::unique_ptr<writer> inner_;
+        std::string suffix_;
+    };
+
     class reader final : public consumer {
       public:
         reader(std::unique_ptr<consumer> inner, std::string topic)
@@ -78,6 +103,7 @@ class renaming_bus final : public event_bus {
         awaitable<result<void>> commit() override { return inner_->commit(); }
         void close() override { inner_->close(); }
         std::size_t assigned() const override { return inner_->assigned(); }
+        std::uint64_t rebalances() const override { return inner_->rebalances(); }
 
       private:
         std::unique_ptr<consumer> inner_;

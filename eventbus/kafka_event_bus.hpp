@@ -24,7 +24,7 @@ namespace tidemark {
 /// fresh group starts at the oldest message kept. Destroying a consumer without `close` leaves the
 /// group all the same, without committing.
 ///
-/// Owned by `main`; outlives its consumers and the calls under way.
+/// Owned by `main`; outlives its consumers, its writers and the calls under way.
 class kafka_event_bus final : public event_bus {
   public:
     /// `on`: where librdkafka's news are heard, an executor of `world`. Throws
@@ -38,6 +38,9 @@ class kafka_event_bus final : public event_bus {
         std::vector<bus_message> batch) override;
     [[nodiscard]] std::unique_ptr<consumer> subscribe(std::string topic,
                                                       std::string group) override;
+    /// With `kafka_options::transactional_id`: a writer publishes each batch as a transaction.
+    [[nodiscard]] bool has_writers() const override;
+    [[nodiscard]] awaitable<result<std::unique_ptr<writer>>> open_writer(std::string name) override;
     [[nodiscard]] bus_status status() const override;
     [[nodiscard]] awaitable<result<void>> ensure_topic(std::string name) override;
 
@@ -52,6 +55,7 @@ class kafka_event_bus final : public event_bus {
   private:
     struct state;
     class reader;
+    class only_writer;
     std::shared_ptr<state> state_;
 };
 

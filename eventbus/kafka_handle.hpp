@@ -49,6 +49,10 @@ struct event_closer {
     void operator()(rd_kafka_event_t* told) const { rd_kafka_event_destroy(told); }
 };
 using event_ptr = std::unique_ptr<rd_kafka_event_t, event_closer>;
+struct failure_closer {
+    void operator()(rd_kafka_error_t* failure) const { rd_kafka_error_destroy(failure); }
+};
+using failure_ptr = std::unique_ptr<rd_kafka_error_t, failure_closer>;
 struct topic_closer {
     void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
 };

@@ -46,8 +46,13 @@ struct kafka_options {
     std::size_t requests_in_flight_max = 5;
     /// "none", "lz4", "zstd", "gzip" or "snappy".
     std::string compression = "lz4";
+    /// With it, relays publish in transactions, under this and the log's identity and the topic
+    /// ("shop" → "shop.<log>.relay:<topic>"): brokers shut out a relay whose lease another one has
+    /// taken, whatever it still sends. Readers have to read what is committed, as librdkafka does
+    /// by default. Empty: consumers see copies of such a relay, and drop them by version.
+    std::string transactional_id;
     /// Key, payload and headers together; a larger message is `refused`.
-    std::size_t message_bytes_max = 1'000'000;
+    std::size_t message_bytes_max = 960UL * 1024;
     /// Messages and bytes on their way to the brokers; what publishes waits at the bound.
     std::size_t messages_queued_max = 20'000;
     std::size_t bytes_queued_max = std::size_t{64} << 20U;

@@ -18,6 +18,9 @@ const log::source kafka_log{"kafka"};
 /// How often librdkafka tells how its brokers do.
 constexpr duration measured_every = std::chrono::seconds{5};
 constexpr int close_milliseconds = 2'000;
+/// How long brokers keep a transaction that nobody ends, and with it whoever reads behind it, if
+/// nobody takes its id either; a message may take as long at least.
+constexpr duration open_for_max = std::chrono::minutes{1};
 /// What the protocol adds to a message at most, headers' framing included.
 constexpr std::size_t framing_bytes = 65'536;
 
@@ -57,10 +60,6 @@ rd_kafka_headers_t* headers_of(const bus_message& message) {
     return out;
 }
 
-struct error_closer {
-    void operator()(rd_kafka_error_t* failure) const { rd_kafka_error_destroy(failure); }
-};
-
 /// Everything without a report gets one.
 void purge(rd_kafka_t& handle, int flags) {
     rd_kafka_purge(&handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | flags);
@@ -87,8 +86,13 @@ void publication::report(std::size_t index, delivery_report told) {
     news.notify();
 }
 
-std::shared_ptr<producer> producer::make(const kafka_options& options, executor on) {
+std::shared_ptr<producer> producer::make(const kafka_options& options, executor on,
+                                         const std::string& transactional_id) {
     settings wanted{options};
+    if (!transactional_id.empty()) {
+        wanted.set("transactional.id", transactional_id);
+        wanted.set("transaction.timeout.ms", std::max(options.delivery_timeout, open_for_max));
+    }
     wanted.set("enable.idempotence", "true");
     wanted.set("acks", "all");
     wanted.set("partitioner", "murmur2_random");
@@ -129,8 +133,7 @@ producer::taken producer::send(const bus_message& message, const std::shared_ptr
     auto on_the_way = std::make_unique<slot>(slot{of, index});
     auto* const headers = headers_of(message);
     const auto given = arguments(message, headers, on_the_way.get());
-    const std::unique_ptr<rd_kafka_error_t, error_closer> failure{
-        rd_kafka_produceva(handle_.get(), given.data(), given.size())};
+    const failure_ptr failure{rd_kafka_produceva(handle_.get(), given.data(), given.size())};
     if (!failure) {
         (void)on_the_way.release();  // comes back with its report
         return taken::yes;
@@ -138,7 +141,7 @@ producer::taken producer::send(const bus_message& message, const std::shared_ptr
     rd_kafka_headers_destroy(headers);
     const auto code = rd_kafka_error_code(failure.get());
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return taken::full;
-    if (code == RD_KAFKA_RESP_ERR__FATAL) is_dead_ = true;
+    if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED) is_dead_ = true;
     if (is_unknown_topic(code)) of->has_lost_topic = true;
     of->report(index, judge(code, RD_KAFKA_MSG_STATUS_NOT_PERSISTED, message.topic, is_dead_));
     return taken::refused;
@@ -176,7 +179,7 @@ void producer::delivered(const rd_kafka_message_t& message, void* returned) {
 void producer::failed(rd_kafka_resp_err_t code, std::string_view reason) {
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         is_dead_ = true;
-        kafka_log.warn("the producer is broken and is made anew", {"reason", reason});
+        kafka_log.warn("a producer is broken or shut out", {"reason", reason});
         return;
     }
     kafka_log.debug("brokers", {"code", rd_kafka_err2name(code)}, {"reason", reason});

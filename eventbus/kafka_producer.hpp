@@ -36,8 +36,10 @@ class producer final : public listener, public std::enable_shared_from_this<prod
   public:
     enum class taken : std::uint8_t { yes, full, refused };
 
-    /// Throws `std::invalid_argument` for settings that librdkafka refuses.
-    static std::shared_ptr<producer> make(const kafka_options& options, executor on);
+    /// With a transactional id, what it sends goes in transactions. Throws `std::invalid_argument`
+    /// for settings that librdkafka refuses.
+    static std::shared_ptr<producer> make(const kafka_options& options, executor on,
+                                          const std::string& transactional_id = {});
     ~producer() override;
 
     /// Takes message `index` of a publication, which is reported later; or it is full (try again
@@ -53,6 +55,33 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     /// Makes the topic; one that is there is a success. Blocks.
     [[nodiscard]] result<void> create_topic(const std::string& topic, std::size_t partitions,
                                             std::size_t replication, duration within);
+
+    // Transactions; `kafka_transaction.cpp`. The brokers' part:
+    // https://cwiki.apache.org/confluence/display/KAFKA/KIP-98
+
+    /// What the end of a transaction came to.
+    enum class ending : std::uint8_t {
+        done,
+        /// The brokers have not decided: ask again for the same.
+        open,
+        /// It has to be undone.
+        undo,
+        /// Shut out, or broken for good; see `is_dead`.
+        dead
+    };
+    struct transaction_end {
+        ending how = ending::done;
+        std::string reason;
+    };
+    /// Shuts out whoever had the transactional id; `unavailable` if the brokers do not answer: ask
+    /// again. Blocks.
+    [[nodiscard]] result<void> take_id(duration within);
+    [[nodiscard]] transaction_end begin_transaction();
+    /// After all reports. Blocks.
+    [[nodiscard]] transaction_end commit_transaction(duration within);
+    /// Blocks.
+    [[nodiscard]] transaction_end undo_transaction(duration within);
+
     /// Broken for good: what it holds is reported `fatal`, and another one is needed.
     [[nodiscard]] bool is_dead() const { return is_dead_; }
     /// Why the brokers cannot be reached; empty if they can.
@@ -75,6 +104,7 @@ class producer final : public listener, public std::enable_shared_from_this<prod
     producer(const kafka_options& options, executor on);
     void attend();
     void fall_silent();
+    [[nodiscard]] transaction_end judge_end(rd_kafka_error_t* failure);
 
     const executor on_;
     handle_ptr handle_;

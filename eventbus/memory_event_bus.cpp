@@ -1,6 +1,7 @@
 #include "tidemark/eventbus/memory_event_bus.hpp"
 
 #include "tidemark/async/event.hpp"
+#include "tidemark/eventbus/consumed_event.hpp"
 #include "tidemark/eventbus/key_hash.hpp"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ struct seat {
     /// A rebalance took away what was polled and not committed.
     bool has_lost_work = false;
     bool has_work = false;
+    std::uint64_t rebalances = 0;
     event wake;
 };
 
@@ -47,6 +49,7 @@ struct group {
             auto& s = *seats[i];
             s.has_lost_work = s.has_lost_work || s.has_work;
             s.has_work = false;
+            ++s.rebalances;
             s.reading.clear();
             const auto share = partitions / members + (i < partitions % members ? 1 : 0);
             for (std::size_t n = 0; n < share; ++n, ++next) s.reading[next] = committed[next];
@@ -100,18 +103,21 @@ struct topic {
     }
 };
 
-std::size_t size_of(const bus_message& message) {
-    auto size = message.key.size() + message.payload.size();
-    for (const auto& each : message.headers) size += each.name.size() + each.value.size();
-    return size;
-}
-
 }  // namespace
 
 struct memory_event_bus::state {
     memory_bus_options options;
     std::mutex mutex;
     std::map<std::string, topic> topics;
+    /// How often the writer of a name was opened.
+    std::map<std::string, std::uint64_t> writers;
+
+    delivery_report publish(bus_message message) {
+        const auto found = topics.find(message.topic);
+        auto report = put(std::move(message));
+        if (found != topics.end()) found->second.wake_readers();
+        return report;
+    }
 
     delivery_report put(bus_message message) {
         const auto found = topics.find(message.topic);
@@ -198,6 +204,11 @@ class memory_event_bus::member final : public consumer {
         return seat_.reading.size();
     }
 
+    std::uint64_t rebalances() const override {
+        const std::scoped_lock lock{bus_->mutex};
+        return seat_.rebalances;
+    }
+
     std::optional<std::uint64_t> lag() const override {
         const std::scoped_lock lock{bus_->mutex};
         const auto found = bus_->topics.find(topic_);
@@ -264,6 +275,34 @@ class memory_event_bus::member final : public consumer {
     bool is_closed_ = false;
 };
 
+class memory_event_bus::only_writer final : public writer {
+  public:
+    only_writer(std::shared_ptr<state> bus, std::string name, std::uint64_t turn)
+        : bus_{std::move(bus)}, name_{std::move(name)}, turn_{turn} {}
+
+    awaitable<std::vector<delivery_report>> publish(std::vector<bus_message> batch) override {
+        const std::scoped_lock lock{bus_->mutex};
+        if (bus_->writers.at(name_) != turn_) {
+            const delivery_report shut_out{delivery::fatal,
+                                           "another writer of \"" + name_ + "\" was opened"};
+            co_return std::vector<delivery_report>(batch.size(), shut_out);
+        }
+        std::vector<delivery_report> reports;
+        for (auto& message : batch) {
+            reports.push_back(bus_->publish(std::move(message)));
+            if (reports.back().outcome != delivery::persisted) break;
+        }
+        const delivery_report behind{delivery::not_persisted, "a message before it was not taken"};
+        reports.resize(batch.size(), behind);
+        co_return reports;
+    }
+
+  private:
+    const std::shared_ptr<state> bus_;
+    const std::string name_;
+    const std::uint64_t turn_;
+};
+
 memory_event_bus::memory_event_bus(memory_bus_options options) : state_{std::make_shared<state>()} {
     state_->options = options;
 }
@@ -281,12 +320,18 @@ void memory_event_bus::create_topic(const std::string& name, std::size_t partiti
 awaitable<std::vector<delivery_report>> memory_event_bus::publish(std::vector<bus_message> batch) {
     std::vector<delivery_report> reports;
     const std::scoped_lock lock{state_->mutex};
-    for (auto& message : batch) {
-        const auto found = state_->topics.find(message.topic);
-        reports.push_back(state_->put(std::move(message)));
-        if (found != state_->topics.end()) found->second.wake_readers();
-    }
+    for (auto& message : batch) reports.push_back(state_->publish(std::move(message)));
     co_return reports;
+}
+
+bool memory_event_bus::has_writers() const { return state_->options.has_writers; }
+
+awaitable<result<std::unique_ptr<event_bus::writer>>> memory_event_bus::open_writer(
+    std::string name) {
+    if (!has_writers()) co_return co_await event_bus::open_writer(std::move(name));
+    const std::scoped_lock lock{state_->mutex};
+    const auto turn = ++state_->writers[name];
+    co_return std::make_unique<only_writer>(state_, std::move(name), turn);
 }
 
 std::unique_ptr<event_bus::consumer> memory_event_bus::subscribe(std::string topic,

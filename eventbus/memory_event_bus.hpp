@@ -16,7 +16,9 @@ struct memory_bus_options {
     /// group has moved on, whether it has members now or not.
     std::size_t messages_max = 1'000'000;
     /// Key, payload and headers together; a larger message is `refused`.
-    std::size_t message_bytes_max = 1'000'000;
+    std::size_t message_bytes_max = 960UL * 1024;
+    /// Whether relays publish through writers (`event_bus::open_writer`).
+    bool has_writers = false;
 };
 
 /// A bus inside the process, gone with it. Thread-safe; works on any execution, real or simulated.
@@ -36,6 +38,8 @@ class memory_event_bus final : public event_bus {
 
     [[nodiscard]] awaitable<std::vector<delivery_report>> publish(
         std::vector<bus_message> batch) override;
+    [[nodiscard]] bool has_writers() const override;
+    [[nodiscard]] awaitable<result<std::unique_ptr<writer>>> open_writer(std::string name) override;
     [[nodiscard]] std::unique_ptr<consumer> subscribe(std::string topic,
                                                       std::string group) override;
     [[nodiscard]] bus_status status() const override;
@@ -47,6 +51,7 @@ class memory_event_bus final : public event_bus {
   private:
     struct state;
     class member;
+    class only_writer;
     std::shared_ptr<state> state_;
 };
 

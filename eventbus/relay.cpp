@@ -78,6 +78,7 @@ awaitable<void> relay::run() {
         action = std::move(next);
     }
     show_progress(action);
+    writer_.reset();
     co_await let_go();
 }
 
@@ -108,10 +109,7 @@ awaitable<relay_action::any> relay::perform(relay_action::any action) {
     }
     if (std::holds_alternative<relay_action::park>(action)) co_return co_await stay_parked();
     if (std::holds_alternative<relay_action::stand_by>(action)) co_return co_await stand_by();
-    if (std::holds_alternative<relay_action::renew>(action)) {
-        if (options_.renew_producer) options_.renew_producer();
-        co_return fsm_.renewed();
-    }
+    if (std::holds_alternative<relay_action::renew>(action)) co_return co_await renew();
     co_return co_await wait_for_events();
 }
 
@@ -135,6 +133,8 @@ awaitable<relay_action::any> relay::load() {
     const checkpoint end{log->last_position, incarnation_};
     auto yielded = co_await hold_or_yield(*stored, *stored);
     if (yielded) co_return std::move(*yielded);
+    auto stopped = co_await shut_others_out();
+    if (stopped) co_return std::move(*stopped);
     pass_on_orders();
     co_return fsm_.loaded(*stored, end);
 }
@@ -153,6 +153,9 @@ awaitable<relay_action::any> relay::read(position after) {
             continue;
         }
         auto message = addressed(std::move(*mapped), each, incarnation_, options_.topic);
+        if (!options_.cloud_events_source.empty()) {
+            add_cloud_event(message, each, options_.cloud_events_source);
+        }
         message.headers.push_back({std::string{bus_header::token}, std::to_string(lease_.token)});
         entries.push_back({each.position, message.key});
         page_.emplace(each.position, std::move(message));
@@ -196,7 +199,8 @@ awaitable<relay_action::any> relay::publish(std::vector<position> events) {
     std::vector<bus_message> batch;
     for (const auto at : events) batch.push_back(page_.at(at));
     const auto began = on_.clock().steady();
-    auto told = co_await bus_.publish(std::move(batch));
+    auto publishing = writer_ ? writer_->publish(std::move(batch)) : bus_.publish(std::move(batch));
+    auto told = co_await std::move(publishing);
     tell_reported(told, on_.clock().steady() - began);
     const auto reports = co_await find_topic_again(std::move(told), std::move(events));
     {
@@ -254,7 +258,8 @@ awaitable<relay_action::any> relay::wait_for_events() {
         auto yielded = co_await hold_or_yield(fsm_.at(), fsm_.at());
         if (yielded) co_return std::move(*yielded);
     }
-    co_await wake_.wait_for(on_, glance());
+    const auto until_save = std::max(save_at_ - on_.clock().steady(), duration{0});
+    co_await wake_.wait_for(on_, std::min(glance(), until_save));
     pass_on_orders();
     co_return fsm_.waited();
 }
@@ -268,6 +273,7 @@ duration relay::glance() const {
 awaitable<relay_action::any> relay::stand_by() {
     page_.clear();
     ahead_.reset();
+    writer_.reset();
     {
         const std::scoped_lock lock{mutex_};
         status_.failures = 0;
@@ -286,51 +292,6 @@ awaitable<void> relay::sit_out(duration span) {
         if (left <= duration{0}) co_return;
         co_await wake_.wait_for(on_, left);
     }
-}
-
-/// What to do instead, if the lease and the checkpoint could not be had.
-awaitable<std::optional<relay_action::any>> relay::hold_or_yield(checkpoint from, checkpoint to) {
-    const auto is_held = co_await hold(from, to);
-    if (!is_held) co_return failed(is_held.error());
-    if (*is_held) co_return std::nullopt;
-    pass_on_orders();
-    co_return fsm_.held_elsewhere();
-}
-
-/// Takes or renews the lease, and moves the checkpoint with it; false if another relay has it.
-awaitable<result<bool>> relay::hold(checkpoint from, checkpoint to) {
-    struct seen {
-        relay_lease held;
-        bool is_lost = false;
-    };
-    const auto told = std::make_shared<seen>();
-    const auto now = on_.clock().now();
-    const bool is_moving = from != to;
-    std::function<void(read_model&)> take = [told, now, is_moving, who = owner_,
-                                             span = options_.lease](read_model& in) {
-        told->held = take_lease(in, who, now, span);
-        told->is_lost = told->held.owner != who;
-        if (told->is_lost && is_moving) throw std::runtime_error{"another relay holds the lease"};
-    };
-    const auto moved = co_await checkpoints_.update(name_, from, to, std::move(take));
-    if (!moved && !told->is_lost) co_return moved.error();
-    lease_ = told->held;
-    {
-        const std::scoped_lock lock{mutex_};
-        status_.owner = lease_.owner;
-        status_.token = lease_.token;
-    }
-    co_return !told->is_lost;
-}
-
-/// So that another relay need not wait for the end of the lease. Best effort.
-awaitable<void> relay::let_go() {
-    if (lease_.owner != owner_) co_return;
-    std::function<void(read_model&)> release =
-        [who = owner_, now = on_.clock().now()](read_model& in) { release_lease(in, who, now); };
-    const auto at = fsm_.at();
-    const auto freed = co_await checkpoints_.update(name_, at, at, std::move(release));
-    if (!freed) log::debug("lease of a relay not released", {"reason", freed.error().message()});
 }
 
 awaitable<relay_action::any> relay::back_off(std::uint32_t failures) {
@@ -369,6 +330,10 @@ relay_action::any relay::failed(const error& why) {
 void relay::pass_on_orders() {
     if (is_stopping_.load()) fsm_.stop();
     if (may_resume_.exchange(false)) fsm_.resume();
+    const auto now = on_.clock().steady();
+    save_at_ =
+        fsm_.has_unsaved() ? std::min(save_at_, now + options_.save_interval) : duration::max();
+    if (now >= save_at_) fsm_.save_soon();
     // The lease is renewed with the checkpoint.
     const auto is_held = lease_.owner == owner_;
     if (is_held && !lease_.is_fresh_for(owner_, on_.clock().now(), options_.lease)) {

@@ -37,9 +37,12 @@ struct relay_options {
     /// Fewer of large ones: a page of the log ends at `page_bytes_max`. The relay holds a second
     /// page in memory, read while the one before it is published.
     std::size_t batch_max = 5'000;
-    /// Events that may be on the bus before the checkpoint moves, while more follow; after a crash
-    /// they are published again. 0: it moves with every batch.
+    /// Events that may be on the bus before the checkpoint moves, and how long they may be; after a
+    /// crash they are published again. 0: it moves with every batch.
     std::size_t unsaved_max = 5'000;
+    duration save_interval = std::chrono::milliseconds{200};
+    /// Not empty: messages are CloudEvents as well, of this source (see `add_cloud_event`).
+    std::string cloud_events_source;
     /// How soon commits of other processes are noticed; commits of this one wake the relay.
     duration poll_interval = std::chrono::seconds{1};
     /// Between failures; there is no last attempt, nothing is dropped.
@@ -80,6 +83,7 @@ struct relay_status {
 /// Carries committed events from the log to the bus, in order, at least once. Of the relays of one
 /// topic the one that holds its lease publishes; should two do so for a moment, they do not lose or
 /// reorder checkpoints (they are compared and set), they only publish twice.
+/// On a bus that has writers whoever takes over shuts out the one before it, and publishes then.
 /// Owned by the runtime; started once, stopped before it is destroyed.
 class relay {
   public:
@@ -118,6 +122,8 @@ class relay {
     [[nodiscard]] awaitable<std::optional<relay_action::any>> hold_or_yield(checkpoint from,
                                                                             checkpoint to);
     [[nodiscard]] awaitable<result<bool>> hold(checkpoint from, checkpoint to);
+    [[nodiscard]] awaitable<std::optional<relay_action::any>> shut_others_out();
+    [[nodiscard]] awaitable<relay_action::any> renew();
     [[nodiscard]] awaitable<void> let_go();
     [[nodiscard]] awaitable<relay_action::any> back_off(std::uint32_t failures);
     [[nodiscard]] awaitable<relay_action::any> stay_parked();
@@ -138,10 +144,15 @@ class relay {
     relay_fsm fsm_;
     message_id incarnation_;
     relay_lease lease_;
+    /// Opened under the lease's token, on a bus that has writers; null: not yet, or shut out.
+    std::unique_ptr<event_bus::writer> writer_;
+    std::uint64_t writer_token_ = 0;
     std::map<position, bus_message> page_;
     /// Behind the page, if there is probably more.
     std::optional<position> more_after_;
     std::shared_ptr<page_ahead> ahead_;
+    /// When the checkpoint moves, if it is not behind all that was published.
+    duration save_at_ = duration::max();
 
     std::atomic<bool> is_stopping_{false};
     std::atomic<bool> may_resume_{false};

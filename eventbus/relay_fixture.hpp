@@ -51,6 +51,12 @@ class faulty_bus final : public event_bus {
     std::unique_ptr<consumer> subscribe(std::string topic, std::string group) override {
         return behind_.subscribe(std::move(topic), std::move(group));
     }
+    bool has_writers() const override { return behind_.has_writers(); }
+    awaitable<result<std::unique_ptr<writer>>> open_writer(std::string name) override {
+        ++writers_opened;
+        if (writer_failure) return not_opened(*writer_failure);
+        return behind_.open_writer(std::move(name));
+    }
     bus_status status() const override { return behind_.status(); }
     awaitable<result<void>> ensure_topic(std::string name) override {
         if (topic_failure) return refused(*topic_failure);
@@ -69,8 +75,10 @@ class faulty_bus final : public event_bus {
     int hurries = 0;
     /// Until `ensure_topic` makes it again.
     bool is_topic_gone = false;
-    /// What `ensure_topic` fails with, if anything.
+    /// What `ensure_topic` and `open_writer` fail with, if anything.
     std::optional<error> topic_failure;
+    std::optional<error> writer_failure;
+    int writers_opened = 0;
 
     /// Outcomes of the n-th call; those missing are persisted.
     std::function<std::vector<delivery>(int call, std::size_t size)> plan;
@@ -78,6 +86,7 @@ class faulty_bus final : public event_bus {
 
   private:
     static awaitable<result<void>> refused(error why) { co_return why; }
+    static awaitable<result<std::unique_ptr<writer>>> not_opened(error why) { co_return why; }
 
     event_bus& behind_;
     event hurried_;
@@ -100,8 +109,9 @@ inline awaitable<void> append_one(event_store& log, execution& on, std::string i
 
 /// A relay from a memory store to a memory bus, in a simulation.
 struct relay_fixture {
-    explicit relay_fixture(relay_options chosen = {.topic = "t"}, std::uint64_t seed = 1)
-        : world{{.seed = seed}}, options{std::move(chosen)} {
+    explicit relay_fixture(relay_options chosen = {.topic = "t"}, std::uint64_t seed = 1,
+                           memory_bus_options kept = {})
+        : world{{.seed = seed}}, bus{kept}, options{std::move(chosen)} {
         bus.create_topic("t", 3);
         reader = bus.subscribe("t", "g");
         start();

@@ -131,7 +131,7 @@ bool relay_fsm::must_advance() const {
     if (reached_ == stored_.position) return false;
     // Whatever else happens, it does not publish again what is there.
     const auto is_troubled = must_wait_ || must_renew_ || park_reason_.has_value();
-    return is_at_end_ || is_troubled || must_save_ || is_stopping_ || unsaved_ >= unsaved_max_;
+    return is_troubled || must_save_ || is_stopping_ || unsaved_ >= unsaved_max_;
 }
 
 relay_action::any relay_fsm::save_or_go_on() { return must_advance() ? advance() : go_on(); }
@@ -216,6 +216,7 @@ relay_action::any relay_fsm::park(std::string reason) {
 }
 
 relay_action::any relay_fsm::waited() {
+    if (is_stopping_ && phase_ == phase::waiting && must_advance()) return advance();
     if (is_stopping_) return end();
     if (phase_ == phase::parked) {
         if (may_resume_) return load();

@@ -78,12 +78,12 @@ using any = std::variant<load, read, publish, advance, idle, back_off, renew, pa
 /// Pure: each call tells what happened and answers what to do; one action is under way at a time,
 /// which is all the memory there is (one page) and keeps keys in order.
 ///
-/// The checkpoint moves only behind events that are reported as persisted, in log order; while more
-/// events follow, not with every page (`unsaved_max`), because each move is a commit that the next
-/// page would wait for. Anything
-/// else is published again, together with every later event of the same key, so that a key's last
-/// copies are in order; consumers drop what they have. `refused` parks: an operator is needed.
-/// `fatal` renews the producer and publishes everything behind the checkpoint again.
+/// The checkpoint moves only behind events that are reported as persisted, in log order; not with
+/// every page (`unsaved_max`, `save_soon`), because each move is a commit that the next page would
+/// wait for. Anything else is published again, together with every later event of the same key, so
+/// that a key's last copies are in order; consumers drop what they have. `refused` parks: an
+/// operator is needed. `fatal` renews the producer and publishes everything behind the checkpoint
+/// again.
 class relay_fsm {
   public:
     enum class phase : std::uint8_t {
@@ -120,7 +120,9 @@ class relay_fsm {
     /// A wait (idle, back_off, park) is over.
     [[nodiscard]] relay_action::any waited();
 
-    /// Move the checkpoint before anything else is read.
+    /// Something is on the bus, or passed over, that the stored checkpoint is not behind.
+    [[nodiscard]] bool has_unsaved() const { return reached_ != stored_.position; }
+    /// Move the checkpoint before anything else is published.
     void save_soon() { must_save_ = true; }
     /// From now on nothing begins; what is in flight is decided and the checkpoint moved first.
     void stop() { is_stopping_ = true; }

@@ -407,10 +407,21 @@ TEST_CASE("relay fsm: while more follows, the checkpoint moves with many events"
         CHECK(fsm.reported(all_of({yes})) == act::any{moving(10, 14)});
         CHECK(fsm.advanced() == act::any{act::read{pos(14)}});
     }
-    SUBCASE("nothing more comes: it moves, and waits") {
+    SUBCASE("nothing more comes: it waits, and moves when it is asked to") {
+        CHECK(fsm.arrived({}, pos(13)) == act::any{act::idle{}});
+        CHECK(fsm.has_unsaved());
+        fsm.save_soon();
+        CHECK(fsm.waited() == act::any{act::read{pos(13)}});
         CHECK(fsm.arrived({}, pos(13)) == act::any{moving(10, 13)});
         CHECK(fsm.advanced() == act::any{act::idle{}});
+        CHECK_FALSE(fsm.has_unsaved());
         CHECK(fsm.waited() == act::any{act::read{pos(13)}});
+    }
+    SUBCASE("it is told to stop while it waits: it moves first") {
+        CHECK(fsm.arrived({}, pos(13)) == act::any{act::idle{}});
+        fsm.stop();
+        CHECK(fsm.waited() == act::any{moving(10, 13)});
+        CHECK(fsm.advanced() == act::any{act::stop{}});
     }
     SUBCASE("events that are left out are passed by") {
         CHECK(fsm.arrived({unwanted(14)}, pos(15)) == act::any{moving(10, 15)});
@@ -433,6 +444,7 @@ TEST_CASE("relay fsm: while more follows, the checkpoint moves with many events"
         CHECK(fsm.advanced() == act::any{act::stop{}});
     }
     SUBCASE("another relay has it: what was not behind the checkpoint is read again") {
+        fsm.save_soon();
         CHECK(fsm.arrived({}, pos(13)) == act::any{moving(10, 13)});
         CHECK(fsm.held_elsewhere() == act::any{act::stand_by{}});
         CHECK(fsm.waited() == act::any{act::load{}});

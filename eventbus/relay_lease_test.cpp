@@ -107,3 +107,98 @@ TEST_CASE("relay: a lease that nobody can read is nobody's") {
     const relay_lease lease{"ada", 3, instant{5s}};
     CHECK(parse_lease(to_document(lease)) == lease);
 }
+
+namespace {
+
+/// A relay on a bus that has writers; what another process does to its lease and its writer.
+struct shut_out_fixture : relay_fixture {
+    explicit shut_out_fixture(duration lease = 30s)
+        : relay_fixture{
+              {.topic = "t", .owner = "first", .lease = lease}, 1, {.has_writers = true}} {}
+
+    void give_lease_to(const std::string& who, duration span) {
+        std::function<void(read_model&)> take = [=, now = on.clock().now()](read_model& in) {
+            in.put(to_document({who, 7, now + span}));
+        };
+        const auto at = run(on, store.load_checkpoint("relay:t")).value();
+        REQUIRE(run(on, store.update("relay:t", at, at, std::move(take))).has_value());
+    }
+    std::unique_ptr<event_bus::writer> open_as_another() {
+        const auto log = run(on, store.status()).value().incarnation;
+        return run(on, bus.open_writer(log.to_string() + ".relay:t")).value();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("relay: on a bus with writers it publishes through one, opened once") {
+    shut_out_fixture f;
+    for (auto i = 0; i < 3; ++i) {
+        f.append("ada", std::to_string(i));
+        CHECK(f.arrived().size() == 1);
+    }
+    CHECK(f.faults.writers_opened == 1);
+    CHECK(f.faults.calls == 0);
+}
+
+TEST_CASE("relay: one that is shut out and has lost its lease stands by, shutting nobody out") {
+    shut_out_fixture f;
+    f.append("ada", "1");
+    CHECK(f.arrived().size() == 1);
+    const auto theirs = f.open_as_another();
+    f.give_lease_to("another", 24h);
+    f.append("ada", "2");
+    CHECK(f.arrived().empty());
+    CHECK(f.running->status().phase == relay_fsm::phase::standing_by);
+    CHECK(f.faults.writers_opened == 1);
+    const auto told = run(f.on, theirs->publish({message_of("t", "k", "theirs")}));
+    CHECK(told.front().outcome == delivery::persisted);
+    CHECK(f.arrived().size() == 1);
+}
+
+TEST_CASE("relay: one that is shut out and still has its lease takes the writer back") {
+    shut_out_fixture f;
+    f.append("ada", "1");
+    CHECK(f.arrived().size() == 1);
+    const auto theirs = f.open_as_another();
+    f.append("ada", "2");
+    CHECK(payloads_of(f.arrived(), "account-ada") == std::vector<std::string>{"2"});
+    CHECK(f.faults.writers_opened == 2);
+    const auto told = run(f.on, theirs->publish({message_of("t", "k", "theirs")}));
+    CHECK(told.front().outcome == delivery::fatal);
+}
+
+TEST_CASE("relay: whoever takes over shuts out the one before it before it publishes") {
+    shut_out_fixture f;
+    f.give_lease_to("another", 90s);
+    const auto theirs = f.open_as_another();
+    f.append("ada", "1");
+    CHECK(f.arrived().empty());
+    CHECK(f.faults.writers_opened <= 1);
+    f.world.run_for(60s);
+    CHECK(f.arrived().size() == 1);
+    CHECK(f.running->status().owner == "first");
+    const auto told = run(f.on, theirs->publish({message_of("t", "k", "late")}));
+    CHECK(told.front().outcome == delivery::fatal);
+    CHECK(f.arrived().empty());
+}
+
+TEST_CASE("relay: a writer that cannot be opened is waited for; one that may not be, parks it") {
+    shut_out_fixture f;
+    f.append("ada", "1");
+    CHECK(f.arrived().size() == 1);
+    run(f.on, f.running->stop());
+    f.faults.writer_failure = error{errc::unavailable, "no coordinator"};
+    f.start();
+    f.append("ada", "2");
+    CHECK(f.arrived().empty());
+    CHECK(f.running->status().phase == relay_fsm::phase::backing_off);
+    CHECK(f.running->status().reason == "no coordinator");
+    f.faults.writer_failure = error{errc::invalid_argument, "not allowed"};
+    CHECK(f.arrived().empty());
+    CHECK(f.running->status().phase == relay_fsm::phase::parked);
+    CHECK(f.running->status().reason.ends_with("not allowed"));
+    f.faults.writer_failure.reset();
+    f.running->resume();
+    CHECK(f.arrived().size() == 1);
+}

@@ -34,6 +34,15 @@ TEST_CASE("relay: committed events reach the bus with their origin, keyed by str
     CHECK(f.stored_checkpoint() == position{2});
 }
 
+TEST_CASE("relay: what it publishes are CloudEvents if it has a source") {
+    relay_fixture f{{.topic = "t", .cloud_events_source = "/bank"}};
+    f.append("ada", "1");
+    const auto got = f.arrived();
+    REQUIRE(got.size() == 1);
+    CHECK(header_value(got[0], "ce_source") == "/bank");
+    CHECK(header_value(got[0], "ce_id") == header_value(got[0], bus_header::event_id));
+}
+
 TEST_CASE("relay: a commit wakes it long before the next poll") {
     relay_fixture f{{.topic = "t", .poll_interval = 1h}};
     f.world.run_for(10s);

@@ -173,9 +173,11 @@ void check_payloads(const std::vector<recorded_event>& read, const append_reques
 
 TEST_CASE("pages: full with the event that brings them to 4 MiB, and complete together") {
     for_each_backend([](contract_store& c) {
-        constexpr auto mib = payload_bytes_max;
-        const auto ada = sized(account("ada"), {mib, 1, mib, 4097, mib, 4096, mib - 8195, 7, mib});
-        const auto bob = sized(stream_id{"order", "bob"}, {9, mib, mib, mib, mib, mib, 5000, 3});
+        constexpr auto most = event_bytes_max;
+        constexpr auto rest = page_bytes_max - 4 * most - 1 - 4097 - 1;
+        const auto ada = sized(account("ada"), {most, 1, most, 4097, most, rest, most, 7, most});
+        const auto bob =
+            sized(stream_id{"order", "bob"}, {9, most, most, most, most, most, 5000, 3});
         c.commit(ada);
         c.commit(bob);
         c.commit(request(account("eve"), any, 3));
@@ -186,11 +188,11 @@ TEST_CASE("pages: full with the event that brings them to 4 MiB, and complete to
         check_payloads(read_stream(c, account("ada"), 2).events, ada);
         const auto category = read_log(c, "order", 100);
         CHECK(category.count == 2);
-        CHECK(category.bytes_max == 9 + 4 * mib);
+        CHECK(category.bytes_max == 9 + 5 * most);
         check_payloads(category.events, bob);
         const auto all = read_log(c, {}, 100);
         CHECK(all.events.size() == 20);
-        CHECK(all.bytes_max < page_bytes_max + mib);
+        CHECK(all.bytes_max < page_bytes_max + most);
         CHECK(read_log(c, {}, 3).events == all.events);
     });
 }
@@ -231,11 +233,11 @@ TEST_CASE("status: names the log and how long it is") {
 TEST_CASE("limits: what cannot be stored is refused before anything is") {
     for_each_backend([](contract_store& c) {
         auto huge = request(account("ada"), none, 0);
-        huge.events = {event("a.b.v1", std::string(payload_bytes_max + 1, 'x'))};
+        huge.events = {event("a.b.v1", std::string(event_bytes_max + 1, 'x'))};
         CHECK(error_of(c.append(huge)) == errc::too_large);
         huge.events[0].message.payload.pop_back();
         c.commit(huge);
-        CHECK(c.read(account("ada")).at(0).message.payload.size() == payload_bytes_max);
+        CHECK(c.read(account("ada")).at(0).message.payload.size() == event_bytes_max);
 
         CHECK(error_of(c.append(request(stream_id{}, any))) == errc::invalid_argument);
         CHECK(error_of(c.append(request(stream_id{"a-b", "c"}, any))) == errc::invalid_argument);

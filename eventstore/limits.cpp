@@ -22,17 +22,18 @@ std::optional<error> check_text(const append_request& request, std::string_view 
 }
 
 std::optional<error> check_message(const append_request& request, std::string_view what,
-                                   const message_id& id, const encoded_message& message) {
+                                   const message_id& id, const encoded_message& message,
+                                   std::size_t bytes_max = payload_bytes_max) {
     if (id.is_none())
         return invalid(request, std::string{what} + " has no id; give it a fresh one");
     if (message.name.empty() || message.name.size() > name_bytes_max) {
         return check_text(request, std::string{what} + "'s stored name", message.name);
     }
-    if (message.payload.size() <= payload_bytes_max) return std::nullopt;
+    if (message.payload.size() <= bytes_max) return std::nullopt;
     return error{errc::too_large, "append to '" + request.stream.text() +
                                       "': " + std::string{what} + " '" + message.name + "' has " +
                                       std::to_string(message.payload.size()) +
-                                      " bytes; the limit is " + std::to_string(payload_bytes_max) +
+                                      " bytes; the limit is " + std::to_string(bytes_max) +
                                       ": keep large content outside and store a reference"};
 }
 
@@ -44,7 +45,10 @@ std::optional<error> check_events(const append_request& request) {
                                           std::to_string(request_events_max) + ": split it"};
     }
     for (const auto& event : request.events) {
-        if (auto fault = check_message(request, "event", event.id, event.message)) return fault;
+        if (auto fault =
+                check_message(request, "event", event.id, event.message, event_bytes_max)) {
+            return fault;
+        }
     }
     if (request.events.size() < 2) return std::nullopt;
     std::vector<message_id> ids;

@@ -9,7 +9,10 @@
 
 namespace tidemark {
 
-/// Largest payload of one event, effect, timer or snapshot.
+/// Largest payload of one event: with its key and headers it is a message that brokers take unless
+/// told otherwise (Kafka's `message.max.bytes`: 1,048,588).
+inline constexpr std::size_t event_bytes_max = 900UL * 1024;
+/// Largest payload of one effect, timer or snapshot.
 inline constexpr std::size_t payload_bytes_max = 1024UL * 1024;
 /// Most requests in one call of `append`.
 inline constexpr std::size_t batch_requests_max = 10'000;

@@ -165,8 +165,8 @@ void declare_readers(runtime_metrics& m, const declarer& d) {
     m.bus_dead_letters = d.counter("bus_dead_letters", {"topic", "group"},
                                    "Messages that were copied to the dead-letter topic.");
     m.bus_rebalances = d.counter("bus_rebalances", {"topic", "group"},
-                                 "Commits that came too late because the group was dealt out "
-                                 "again.");
+                                 "How often partitions of the topic were dealt out to a member "
+                                 "here.");
     declare_bus_commands(m, d);
     m.projection_lag_events = d.gauge("projection_lag_events", {"projection"},
                                       "Positions between the log's end and the checkpoint.");

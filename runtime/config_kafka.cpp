@@ -74,11 +74,16 @@ void add_kafka(config_schema& schema) {
     schema.add(
         span_setting("kafka.delivery_timeout", "30s", "1s", "1h",
                      "How long brokers have to take a message before it is published again."));
+    schema.add(text_setting("kafka.transactional_id",
+                            "With it, relays publish in transactions under ids that begin so, and "
+                            "brokers shut out a relay whose lease another one has taken."));
     schema.add({.name = "kafka.message_bytes_max",
                 .type = type::bytes,
-                .fallback = "1MiB",
-                .doc = "Largest message, key and headers included; a larger one stops its relay.",
-                .least = "1KiB",
+                .fallback = "960KiB",
+                .doc = "Largest message, key and headers included, as brokers have it in "
+                       "message.max.bytes; any event fits, what a mapping makes larger stops its "
+                       "relay.",
+                .least = "960KiB",
                 .most = "100MiB"});
     schema.add(span_setting("kafka.session_timeout", "10s", "6s", "5min",
                             "How long a consumer may be silent before others get its partitions."));

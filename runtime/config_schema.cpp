@@ -87,6 +87,9 @@ void add_rim(config_schema& schema) {
                 .choices = {"memory", "kafka"},
                 .is_secret = true,
                 .check = check_bus});
+    schema.add(text_setting("bus.cloud_events_source",
+                            "Not empty: what relays publish are CloudEvents 1.0 as well (headers "
+                            "ce_...), of this source: a URI reference, such as /shop."));
     schema.add(
         choice_setting("sqlite.synchronous", "FULL", {"FULL", "NORMAL"},
                        "FULL survives a power cut; NORMAL may lose the last commits in one."));
@@ -237,6 +240,7 @@ config::config(const settings& values)
               .effect_concurrency = size_at(values, "runtime.effect_concurrency"),
               .drain = values.duration("runtime.drain"),
               .answer_retention = values.duration("runtime.answer_retention"),
+              .cloud_events_source = values.text("bus.cloud_events_source"),
               .snapshots = {.every = size_at(values, "runtime.snapshot_every"),
                             .bytes = values.bytes("runtime.snapshot_bytes")}},
       sqlite{values.text("sqlite.synchronous") == "FULL",

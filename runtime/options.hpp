@@ -49,6 +49,8 @@ struct runtime_options {
     /// How long the answer to a command id is kept at least: a key that comes again later is
     /// carried out again. Longer than anything repeats a command. 0: for ever.
     duration answer_retention = std::chrono::days{30};
+    /// Of relays that name none: see `relay_options::cloud_events_source`.
+    std::string cloud_events_source;
     /// Of the categories whose `store_options` do not say.
     snapshot_policy snapshots;
     /// Name of this process in leases; empty: a fresh one.

@@ -87,6 +87,9 @@ void runtime::add_performer(std::string request, erased_performer performer) {
 
 void runtime::relay(relay_options options) {
     if (options.owner.empty()) options.owner = options_.owner;
+    if (options.cloud_events_source.empty()) {
+        options.cloud_events_source = options_.cloud_events_source;
+    }
     options.lease = events_.is_shared() ? options_.lease : duration{0};
     options.on_reported = [took = metrics_.bus_publish_duration, topic = options.topic,
                            told = std::move(options.on_reported)](delivery how, duration span) {

@@ -59,6 +59,7 @@ class simulated_bus::member final : public consumer {
         if (state_->draw(state_->faults.rebalance)) {
             reading_ = group_.committed;
             has_lost_work_ = true;
+            ++rebalances_;
         }
         const auto end = std::min(topic_.messages.size(), reading_ + limit);
         for (; reading_ < end; ++reading_) taken.push_back(topic_.messages[reading_]);
@@ -82,6 +83,7 @@ class simulated_bus::member final : public consumer {
     std::size_t assigned() const override {
         return !is_closed_ && group_.members.front() == this ? 1 : 0;
     }
+    std::uint64_t rebalances() const override { return rebalances_; }
     std::optional<std::uint64_t> lag() const override {
         if (assigned() == 0) return 0;
         return topic_.messages.size() - reading_;
@@ -105,6 +107,7 @@ class simulated_bus::member final : public consumer {
     state::topic& topic_;
     state::group& group_;
     std::size_t reading_ = 0;
+    std::uint64_t rebalances_ = 0;
     bool has_lost_work_ = false;
     bool is_closed_ = false;
     event wake_;
