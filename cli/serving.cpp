@@ -9,6 +9,7 @@
 #include "tidemark/cli/kafka_watch.hpp"
 #include "tidemark/cli/open_store.hpp"
 #include "tidemark/cli/postgres_watch.hpp"
+#include "tidemark/cli/readiness.hpp"
 #include "tidemark/core/thrown.hpp"
 #include "tidemark/http/static_files.hpp"
 #include "tidemark/observability/log.hpp"
@@ -70,39 +71,6 @@ void throw_if_failed(const result<void>& listened, const settings& values, const
         exit_code::unreachable,
         {"CLI-009", listened.error().message(), std::string{name} + ", " + values.at(name).source,
          "--set " + std::string{name} + "=0 takes a free port"}};
-}
-
-awaitable<result<void>> ask_store(storage& events) {
-    auto status = co_await events.status();
-    if (!status) co_return status.error();
-    co_return result<void>{};
-}
-
-/// Commands are accepted without it: what it misses is relayed later.
-awaitable<result<void>> ask_bus(const runtime& app, const event_bus& bus) {
-    const auto status = bus.status();
-    if (!status.connected) co_return error{errc::unavailable, status.reason};
-    for (const auto& relay : app.relays()) {
-        if (relay.failures != 0 || relay.phase == relay_fsm::phase::parked) {
-            co_return error{errc::unavailable, "relay of \"" + relay.topic + "\": " + relay.reason};
-        }
-    }
-    for (const auto& consumer : app.consumers()) {
-        if (consumer.failures_in_row != 0 || consumer.phase == consumer_fsm::phase::parked) {
-            co_return error{errc::unavailable,
-                            "consumer \"" + consumer.name + "\": " + consumer.reason};
-        }
-    }
-    co_return result<void>{};
-}
-
-awaitable<result<void>> ask_projections(const runtime& app) {
-    for (const auto& p : app.projections()) {
-        if (p.state == "stopped" || p.state == "retrying") {
-            co_return error{errc::unavailable, p.name + " is " + p.state + ": " + p.reason};
-        }
-    }
-    co_return result<void>{};
 }
 
 }  // namespace

@@ -94,6 +94,7 @@ bus_caller_status bus_caller::status() const {
     auto out = status_;
     out.is_open = is_open_.load();
     out.waiting = seats_.size();
+    out.failures_in_row = failures_.load();
     return out;
 }
 
@@ -112,16 +113,16 @@ awaitable<void> bus_caller::run() {
 
 /// Other partitions than configured are as good, for either topic.
 awaitable<void> bus_caller::open() {
-    std::uint32_t failures = 0;
     for (const auto* topic : {&options_.reply_topic, &options_.topic}) {
         while (!is_stopping_.load()) {
             auto made = co_await bus_.ensure_topic(*topic);
             if (made || made.error().code() == errc::schema_mismatch) break;
-            failed("topic not there", made.error().message(), ++failures);
-            co_await pause(failures);
+            failed("topic not there", made.error().message());
+            co_await pause(failures_.load());
         }
     }
     if (is_stopping_.load()) co_return;
+    failures_ = 0;
     member_ = bus_.subscribe(options_.reply_topic, options_.reply_topic);
     const std::scoped_lock lock{mutex_};
     is_open_.store(true);
@@ -137,10 +138,12 @@ awaitable<void> bus_caller::poll(std::size_t& uncommitted) {
     is_polling_.store(false);
     const auto is_silent = !polled && polled.error().code() == errc::timed_out;
     if (!polled && !is_silent) {
-        failed("no replies polled", polled.error().message(), 1);
+        failed("no replies polled", polled.error().message());
         co_await pause(3);
         co_return;
     }
+    // Without partitions a silence says nothing about a topic that was missing.
+    if (!is_silent || member_->assigned() > 0) failures_ = 0;
     if (polled) {
         for (const auto& each : *polled) hear(each);
         uncommitted += polled->size();
@@ -302,8 +305,8 @@ void bus_caller::count(const outcome& told, duration took) {
     if (!told.is_error()) ++status_.answered;
 }
 
-void bus_caller::failed(std::string_view what, const std::string& reason, std::uint32_t failures) {
-    if (failures == 1) {
+void bus_caller::failed(std::string_view what, const std::string& reason) {
+    if (failures_.fetch_add(1) == 0) {
         caller_log.warn(what, {"topic", options_.reply_topic}, {"reason", reason});
     }
     const std::scoped_lock lock{mutex_};

@@ -54,6 +54,8 @@ struct bus_caller_status {
     std::uint64_t answered = 0;
     /// Replies nobody waited for, and messages that are no replies.
     std::uint64_t dropped = 0;
+    /// Failures of the bus in a row; 0 when all is well.
+    std::uint32_t failures_in_row = 0;
     /// The last failure of the bus; empty when there was none.
     std::string reason;
 };
@@ -123,7 +125,7 @@ class bus_caller {
     [[nodiscard]] outcome judged(const message_id& command, const result<bus_reply>& told,
                                  const seat& waits) const;
     void count(const outcome& told, duration took);
-    void failed(std::string_view what, const std::string& reason, std::uint32_t failures);
+    void failed(std::string_view what, const std::string& reason);
 
     execution& on_;
     event_bus& bus_;
@@ -137,6 +139,7 @@ class bus_caller {
     std::atomic<bool> is_stopping_{false};
     std::atomic<bool> is_polling_{false};
     std::atomic<bool> is_open_{false};
+    std::atomic<std::uint32_t> failures_ = 0;
     gate inside_;
 
     mutable std::mutex mutex_;

@@ -57,6 +57,21 @@ TEST_CASE("bus caller: copies of a reply and what is no reply are counted and dr
     CHECK(f.ask<counter::add>(call{}, "a", 5).is_committed());
 }
 
+TEST_CASE("bus caller: while a topic is missing it says so, and asks when it comes") {
+    fixture f;
+    f.serve();
+    f.bus.has_no_topics = true;
+    tidemark::runtime another{f.io, f.nothing, f.bus};
+    auto& caller = another.call_over({.topic = "c", .reply_topic = "c.replies.another"});
+    another.start();
+    f.wait_until([&] { return caller.status().failures_in_row > 0; });
+    CHECK(caller.status().reason == "there is no topic c.replies.another");
+    f.bus.has_no_topics = false;
+    CHECK(run(f.io, caller.ask<counter::add>(call{}, counter_id{"a"}, 5)).is_committed());
+    CHECK(caller.status().failures_in_row == 0);
+    CHECK(run(f.io, another.drain()).is_complete);
+}
+
 TEST_CASE("bus caller: beyond its bound it is overloaded at once, and nothing is sent") {
     fixture f{{.outstanding_max = 1}};
     asking first{f, 1};

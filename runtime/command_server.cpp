@@ -84,6 +84,7 @@ command_server_status command_server::status() const {
     const std::scoped_lock lock{mutex_};
     auto out = status_;
     out.in_flight = in_flight_.load();
+    out.failures_in_row = failures_.load();
     return out;
 }
 
@@ -141,7 +142,11 @@ awaitable<void> command_server::poll() {
         for (auto& each : *polled) take(std::move(each));
         co_return;
     }
-    if (polled.error().code() == errc::timed_out) co_return;
+    if (polled.error().code() == errc::timed_out) {
+        // Nothing came; without partitions that says nothing about a topic that was missing.
+        if (member_->assigned() > 0) failures_ = 0;
+        co_return;
+    }
     failed("no commands polled", polled.error().message());
     co_await pause(failures_, options_.retry.cap);
 }
@@ -156,9 +161,6 @@ awaitable<void> command_server::commit() {
     failed("commands not committed", done.error().message());
     // What was polled since the rebalance has still to be committed.
     if (done.error().code() == errc::stale) {
-        series_.rebalances.add();
-        const std::scoped_lock lock{mutex_};
-        ++status_.rebalances;
         co_return;
     }
     co_await pause(failures_, options_.retry.cap);
@@ -240,8 +242,7 @@ result<void> command_server::judge(const bus_command& command) const {
 }
 
 void command_server::failed(std::string_view what, const std::string& reason) {
-    ++failures_;
-    if (failures_ == 1) {
+    if (failures_.fetch_add(1) == 0) {
         server_log.warn(what, {"topic", options_.topic}, {"reason", reason});
     }
     const std::scoped_lock lock{mutex_};
@@ -250,7 +251,10 @@ void command_server::failed(std::string_view what, const std::string& reason) {
 
 void command_server::show() {
     series_.in_flight.set(static_cast<double>(in_flight_.load()));
+    const auto rebalances = member_ ? member_->rebalances() : 0;
     const std::scoped_lock lock{mutex_};
+    series_.rebalances.add(rebalances - status_.rebalances);
+    status_.rebalances = rebalances;
     status_.partitions = member_ ? member_->assigned() : 0;
 }
 

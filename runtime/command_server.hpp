@@ -72,6 +72,8 @@ struct command_server_status {
     std::uint64_t dead_letters = 0;
     std::uint64_t retries = 0;
     std::uint64_t rebalances = 0;
+    /// Failures of the bus in a row; 0 when all is well.
+    std::uint32_t failures_in_row = 0;
     /// The last failure of the bus; empty when there was none.
     std::string reason;
 };
@@ -162,7 +164,7 @@ class command_server {
     bool has_letter_topic_ = false;
     /// Something was polled and will not be replied to by this process: its offset must stay.
     bool has_left_some_ = false;
-    std::uint32_t failures_ = 0;
+    std::atomic<std::uint32_t> failures_ = 0;
 
     std::atomic<std::size_t> in_flight_{0};
     std::atomic<std::size_t> uncommitted_{0};

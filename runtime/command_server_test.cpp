@@ -276,6 +276,19 @@ TEST_CASE("command server: of two members, and over restarts, each command takes
     for (int i = 0; i < 8; ++i) CHECK(f.events_of(std::to_string(i)).size() == 25);
 }
 
+TEST_CASE("command server: while its topic is missing it says so, and opens when it comes") {
+    fixture f;
+    f.bus.has_no_topics = true;
+    f.serve({.retry = {.first = 1ms, .cap = 5ms}});
+    f.wait_until([&] { return f.served().failures_in_row > 1; });
+    CHECK(f.served().reason == "there is no topic c");
+    CHECK_FALSE(f.served().is_open);
+    f.bus.has_no_topics = false;
+    f.wait_until([&] { return f.served().is_open; });
+    CHECK(f.served().failures_in_row == 0);
+    CHECK(f.ask<counter::add>(call{}, "a", 5).is_committed());
+}
+
 TEST_CASE("command server: options that cannot be are refused, and a topic is served once") {
     fixture f;
     f.serve();

@@ -25,12 +25,14 @@ namespace tidemark::command_server_test {
 using store_test::counter;
 using store_test::counter_id;
 
-/// A memory bus that, while told to, does not take what is published to topics that begin so.
+/// A memory bus that, while told to, does not take what is published to topics that begin so; or
+/// knows no topics.
 class shaky_bus final : public event_bus {
   public:
     memory_event_bus kept;
     std::string refuses;
     std::atomic<bool> is_away{false};
+    std::atomic<bool> has_no_topics{false};
     std::atomic<std::uint64_t> lost{0};
 
     awaitable<std::vector<delivery_report>> publish(std::vector<bus_message> batch) override {
@@ -42,12 +44,18 @@ class shaky_bus final : public event_bus {
         co_return co_await kept.publish(std::move(batch));
     }
     awaitable<result<void>> ensure_topic(std::string name) override {
+        if (has_no_topics.load()) return no_topic(name);
         return kept.ensure_topic(std::move(name));
     }
     std::unique_ptr<consumer> subscribe(std::string topic, std::string group) override {
         return kept.subscribe(std::move(topic), std::move(group));
     }
     [[nodiscard]] bus_status status() const override { return kept.status(); }
+
+  private:
+    static awaitable<result<void>> no_topic(std::string name) {
+        co_return error{errc::unavailable, "there is no topic " + name};
+    }
 };
 
 struct fixture {
