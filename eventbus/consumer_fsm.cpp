@@ -77,11 +77,12 @@ consumer_action::any consumer_fsm::go_on() {
         phase_ = phase::storing;
         return consumer_action::store{};
     }
-    if (uncommitted_ > 0 && (must_commit_ || is_stopping_)) {
+    // A commit is of all that was polled: the batch at hand would be committed with it.
+    if (!has_batch_ && uncommitted_ > 0 && (must_commit_ || is_stopping_)) {
         phase_ = phase::committing;
         return consumer_action::commit{};
     }
-    must_commit_ = false;
+    must_commit_ = must_commit_ && has_batch_;
     if (is_stopping_) return end();
     if (std::exchange(must_tend_, false)) {
         phase_ = phase::tending;

@@ -49,6 +49,19 @@ TEST_CASE("consumer fsm: while messages come a commit waits until it is due") {
     CHECK(is<act::poll>(fsm.polled(0, limit)));
 }
 
+TEST_CASE("consumer fsm: a batch that is not stored is not committed, whatever is due") {
+    auto fsm = storing();
+    CHECK(is<act::poll>(fsm.stored(false)));
+    CHECK(is<act::store>(fsm.polled(1, limit)));
+    CHECK(is<act::back_off>(fsm.failed(away)));
+    fsm.commit_soon();
+    fsm.tend_soon();
+    CHECK(is<act::tend>(fsm.waited()));
+    CHECK(is<act::store>(fsm.tended()));
+    CHECK(is<act::commit>(fsm.stored(false)));
+    CHECK(is<act::poll>(fsm.committed()));
+}
+
 TEST_CASE("consumer fsm: small batches are committed with as many messages as full ones have") {
     auto fsm = storing(limit - 1);
     for (const auto messages : {limit - 1, limit - 1, std::size_t{2}}) {
