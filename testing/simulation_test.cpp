@@ -85,7 +85,7 @@ TEST_CASE("simulation: the same seed gives the same history in two processes") {
 
 TEST_CASE("simulation: the storm is rough") {
     ledger::played total;
-    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         const auto each = ledger::play_and_count(seed, {});
         total.crashes += each.crashes;
         total.pauses += each.pauses;
