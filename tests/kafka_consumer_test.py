@@ -10,10 +10,10 @@ are counted. A fault counts as landed only with evidence; a run without any prov
     tests/kafka_consumer_test.py SHOP DISPATCH READER [ROUNDS]      (paths of the programs)"""
 
 import collections
+import contextlib
 import json
 import pathlib
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 import kafka_cluster  # noqa: E402
 import postgres_cluster  # noqa: E402
-from kafka_relay_test import READ_SECONDS, TOPIC, Clients, wait_until  # noqa: E402
+from kafka_relay_test import Clients, read_topic, wait_until  # noqa: E402
 from servers import Unavailable  # noqa: E402
 from shop_process import Shop, call, post  # noqa: E402
 
@@ -47,9 +47,8 @@ class World:
         self.repeated = 0
         for name in ("shop", "dispatch"):
             database.sql(f"CREATE DATABASE {name}")
-        self.shop = self.start("shop", "shop", "--set", "payment.decline_rate=0")
-        assert self.shop.wait_ready(), f"the shop did not start: {self.shop.tail()}"
-        self.main = None
+        self.shop, self.main = None, None
+        self.start_shop()
 
     def start(self, name, place, *flags):
         folder = self.folder / place
@@ -57,6 +56,10 @@ class World:
         return Shop(self.programs[name], folder, store=self.database.url(name), flags=(
             "--no-demo", "--bus", f"kafka://{self.brokers.url()}", "--set", "kafka.replication=3",
             "--set", "kafka.session_timeout=6s", "--set", "kafka.delivery_timeout=5s", *flags))
+
+    def start_shop(self):
+        self.shop = self.start("shop", "shop", "--set", "payment.decline_rate=0")
+        assert self.shop.wait_ready(), f"the shop did not start: {self.shop.tail()}"
 
     def start_main(self):
         """It comes back under its name, so that its partitions need not wait for the session."""
@@ -234,24 +237,28 @@ def show(world):
           sep="\n", flush=True)
 
 
+@contextlib.contextmanager
+def ended(world):
+    """Ends with the block; a person sees what it was like when a claim did not hold."""
+    try:
+        yield world
+    except AssertionError:
+        show(world)
+        raise
+    finally:
+        world.end()
+
+
 def main():
     programs = dict(zip(("shop", "dispatch"), sys.argv[1:3]))
     reader, rounds = sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else len(FAULTS)
     try:
         with tempfile.TemporaryDirectory() as folder, kafka_cluster.Cluster() as brokers, \
                 postgres_cluster.Cluster() as database:
-            world = World(programs, folder, brokers, database, random.Random(rounds))
-            try:
+            with ended(World(programs, folder, brokers, database, random.Random(rounds))) as world:
                 clients = run_rounds(world, rounds)
-            except AssertionError:
-                show(world)
-                raise
-            finally:
-                world.end()
             events, streams = judge(database)
-            wire = json.loads(subprocess.run(
-                [reader, brokers.url(), TOPIC, str(events), str(READ_SECONDS)], text=True,
-                capture_output=True, check=True, timeout=READ_SECONDS + 60).stdout)
+            wire = read_topic(reader, brokers, events)
     except Unavailable as missing:
         print(missing)
         return 77

@@ -38,10 +38,10 @@ READ_SECONDS = 120
 
 
 class Clients:
-    """Orders at an even pace; how long the slowest took."""
+    """Orders at an even pace; how long the slowest took. Each lot has keys of its own."""
 
-    def __init__(self):
-        self.shop, self.stop = None, threading.Event()
+    def __init__(self, lot=""):
+        self.shop, self.stop, self.lot = None, threading.Event(), lot
         self.placed, self.failed, self.slowest = 0, 0, 0.0
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(CLIENTS)]
@@ -54,7 +54,7 @@ class Clients:
         count = 0
         while not self.stop.is_set():
             count += 1
-            self.place(f"c{number}-{count}")
+            self.place(f"{self.lot}c{number}-{count}")
             time.sleep(PAUSE_SECONDS)
 
     def place(self, key):
@@ -148,6 +148,13 @@ def stored_events(folder):
                            ).fetchone()[0]
 
 
+def read_topic(reader, cluster, events):
+    """What the reader makes of the topic, on which there are so many different events."""
+    return json.loads(subprocess.run(
+        [reader, cluster.url(), TOPIC, str(events), str(READ_SECONDS)], capture_output=True,
+        text=True, check=True, timeout=READ_SECONDS + 60).stdout)
+
+
 def run_rounds(program, folder, cluster, rounds, rng):
     """What landed, and the clients' figures."""
     landed, clients, grown = dict.fromkeys(FAULTS, 0), Clients(), 0
@@ -186,9 +193,7 @@ def main():
             landed, clients, grown, renewed = run_rounds(program, folder, cluster, rounds,
                                                          random.Random(5))
             stored = stored_events(folder)
-            told = json.loads(subprocess.run(
-                [reader, cluster.url(), TOPIC, str(stored), str(READ_SECONDS)],
-                capture_output=True, text=True, check=True, timeout=READ_SECONDS + 60).stdout)
+            told = read_topic(reader, cluster, stored)
     except Unavailable as missing:
         print(missing)
         return 77

@@ -11,11 +11,8 @@ again. A run in which no unknown outcome had been committed, or none had not, pr
 
 import collections
 import contextlib
-import os
 import pathlib
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,9 +22,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 from postgres_appends import Appends, Ledger, settle  # noqa: E402
 from postgres_cluster import Cluster, Unavailable  # noqa: E402
+from tracing import DARK, EIO, END, KILL, LAND_SECONDS, Trace, wait_landed  # noqa: E402
 
 DATABASE = "kills"
-KILL, END, EIO, DARK = "SIGKILL", "SIGTERM", "EIO", "the whole server"
 # Who, before which call, what. `DARK`: every process of the server is killed while it syncs.
 AIMS = (("program", "sendto", KILL), ("session", "fdatasync", KILL),
         ("program", "recvfrom", KILL), ("session", "sendto", KILL),
@@ -43,85 +40,12 @@ WINDOW_LANDED = 3
 IN_FLIGHT = 6
 # Appends that are sent into the fault: more where nothing says that it comes during one.
 SENT = {"checkpointer": 600, "walwriter": 600}
-LAND_SECONDS = 20
 START_SECONDS = 120
-DELAY_MICROSECONDS = 300_000
 WRITER = ("SELECT pid FROM pg_stat_activity WHERE application_name = 'tidemark' "
           "AND query LIKE 'SELECT%append%' ORDER BY query_start DESC LIMIT 1")
 OF_SERVER = "SELECT pid FROM pg_stat_activity WHERE backend_type = "
 PIDS = {"session": WRITER, "checkpointer": f"{OF_SERVER}'checkpointer'",
         "walwriter": f"{OF_SERVER}'walwriter'"}
-
-
-def inject(call, what, count):
-    if what == EIO:
-        return f"inject={call}:error=EIO:when={count}"
-    if what == DARK:
-        return f"inject={call}:delay_enter={DELAY_MICROSECONDS}:when={count}"
-    return f"inject={call}:signal={what}:when={count}"
-
-
-class Trace:
-    """strace on a process that runs: lets `what` happen right before its `count`-th `call`."""
-
-    def __init__(self, pid, folder, call, what, count):
-        self.log, self.what = pathlib.Path(folder) / "trace", what
-        self.log.unlink(missing_ok=True)
-        self.said = open(pathlib.Path(folder) / "strace", "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            ["strace", "-f", "-ttt", "-y", "-s", "0", "-o", self.log, "-p", str(pid), "-e",
-             f"trace={call}", "-e", inject(call, what, count)],
-            stdin=subprocess.DEVNULL, stdout=self.said, stderr=self.said)
-        until = time.monotonic() + LAND_SECONDS
-        while "attached" not in self._text():
-            assert self.process.poll() is None and time.monotonic() < until, self._text()
-            time.sleep(0.005)
-
-    def _text(self):
-        return pathlib.Path(self.said.name).read_text(encoding="utf-8")
-
-    def landed(self):
-        """(call, file or socket, time) of the call that was hit; nothing before."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        lines = text.splitlines()
-        if self.what == KILL:
-            # A call that its process never came back from.
-            is_dead = "+++ killed by SIGKILL" in text
-            hit = [self._call(one) for one in lines if re.search("= \\?$|<unfinished", one)]
-            return next(filter(None, reversed(hit)), None) if is_dead else None
-        if self.what == END:
-            places = [i for i, one in enumerate(lines) if f"--- {END}" in one]
-            return self._call(lines[places[0] - 1]) if places and places[0] else None
-        mark = "INJECTED" if self.what == EIO else "(DELAYED)|fdatasync\\(.*[^)]$"
-        hit = [one for one in lines if re.search(mark, one)]
-        return self._call(hit[0]) if hit else None
-
-    @staticmethod
-    def _call(line):
-        found = re.match(r"\d+\s+(\d+\.\d+) (\w+)\(\d*<?([^>,)]*)", line)
-        return found and (found[2], found[3], float(found[1]))
-
-    def end(self):
-        """Lets go. strace ends with what it follows; it may not hear of its own end just then."""
-        for ask, seconds in ((lambda: None, 1 if self.what == KILL else 0),
-                             (self.process.terminate, 3), (self.process.kill, 30)):
-            ask()
-            try:
-                self.process.wait(seconds)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self.said.close()
-
-
-def wait_landed(trace, is_gone):
-    until = time.monotonic() + LAND_SECONDS
-    while time.monotonic() < until:
-        landed = trace.landed()
-        if landed or is_gone():
-            return landed or trace.landed()
-        time.sleep(0.005)
-    return None
 
 
 class Rounds:
