@@ -12,6 +12,12 @@ namespace {
 constexpr std::size_t changed_max = 1'000;
 constexpr std::size_t remembered_max = 10'000;
 
+// Each key is looked up by itself. With `key = ANY(…)`, or a join, PostgreSQL may go through all
+// documents of the model, and keep to that while it grows.
+constexpr std::string_view select_keys_sql =
+    "SELECT d.key, d.body, d.indexes FROM unnest($2::text[]) AS wanted(key), LATERAL ("
+    "SELECT key, body, indexes FROM documents WHERE model = $1 AND key = wanted.key LIMIT 1) d";
+
 using indexes = std::map<std::string, std::string>;
 
 const indexes& indexes_of(const std::optional<document>& doc) {
@@ -69,8 +75,6 @@ std::optional<document> postgres_documents::get(std::string_view key) {
 }
 
 void postgres_documents::prefetch(const std::vector<std::string>& keys) {
-    constexpr std::string_view select_sql =
-        "SELECT key, body, indexes FROM documents WHERE model = $1 AND key = ANY($2)";
     // What does not fit is asked for one by one.
     if (entries_.size() + keys.size() > remembered_max) return;
     postgres_array wanted{postgres_type::text};
@@ -82,7 +86,7 @@ void postgres_documents::prefetch(const std::vector<std::string>& keys) {
     }
     if (wanted.is_empty()) return;
     guarded([&] {
-        auto rows = connection_.run(select_sql, {model_, wanted});
+        auto rows = connection_.run(select_keys_sql, {model_, wanted});
         while (rows.next()) {
             auto doc = read_document(rows);
             auto& one = at(doc.key);
@@ -191,8 +195,6 @@ void postgres_documents::flush() {
 }
 
 void postgres_documents::load_missing() {
-    constexpr std::string_view select_sql =
-        "SELECT key, body, indexes FROM documents WHERE model = $1 AND key = ANY($2)";
     postgres_array keys{postgres_type::text};
     for (auto& [key, one] : entries_) {
         if (!one.is_changed || one.is_loaded) continue;
@@ -200,7 +202,7 @@ void postgres_documents::load_missing() {
         one.is_loaded = true;
     }
     if (keys.is_empty()) return;
-    auto rows = connection_.run(select_sql, {model_, keys});
+    auto rows = connection_.run(select_keys_sql, {model_, keys});
     while (rows.next()) {
         auto doc = read_document(rows);
         at(doc.key).stored = std::move(doc);
@@ -209,9 +211,10 @@ void postgres_documents::load_missing() {
 
 void postgres_documents::write_indexes() const {
     constexpr std::string_view delete_sql =
-        "DELETE FROM document_indexes i USING unnest($2::text[], $3::text[], $4::text[]) "
-        "AS gone(name, value, key) WHERE i.model = $1 AND i.name = gone.name AND "
-        "i.value = gone.value AND i.key = gone.key";
+        "DELETE FROM document_indexes WHERE ctid = ANY(ARRAY(SELECT i.ctid "
+        "FROM unnest($2::text[], $3::text[], $4::text[]) AS gone(name, value, key), LATERAL ("
+        "SELECT ctid FROM document_indexes WHERE model = $1 AND name = gone.name AND "
+        "value = gone.value AND key = gone.key LIMIT 1) i))";
     constexpr std::string_view insert_sql =
         "INSERT INTO document_indexes(model, name, value, key) "
         "SELECT $1, name, value, key FROM unnest($2::text[], $3::text[], $4::text[]) "
@@ -233,7 +236,9 @@ void postgres_documents::write_indexes() const {
 
 void postgres_documents::write_documents() {
     constexpr std::string_view delete_sql =
-        "DELETE FROM documents WHERE model = $1 AND key = ANY($2)";
+        "DELETE FROM documents WHERE ctid = ANY(ARRAY(SELECT d.ctid "
+        "FROM unnest($2::text[]) AS gone(key), LATERAL ("
+        "SELECT ctid FROM documents WHERE model = $1 AND key = gone.key LIMIT 1) d))";
     constexpr std::string_view upsert_sql =
         "INSERT INTO documents(model, key, body, indexes) SELECT $1, key, body, indexes "
         "FROM unnest($2::text[], $3::text[], $4::bytea[]) AS fresh(key, body, indexes) "

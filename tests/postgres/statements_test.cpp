@@ -10,6 +10,7 @@
 #include "tidemark/eventstore/postgres_database.hpp"
 #include "tidemark/eventstore/postgres_event_reads.hpp"
 #include "tidemark/eventstore/postgres_event_store.hpp"
+#include "tidemark/eventstore/postgres_models.hpp"
 #include "tidemark/eventstore/subscription.hpp"
 #include "tidemark/examples/bank/account.hpp"
 #include "tidemark/examples/bank/transfer.hpp"
@@ -245,6 +246,50 @@ TEST_CASE("statements: each command that a saga sends is two appends and one rea
     CHECK(sent.notices <= sagas + 2 * commands);
     // Effects are claimed by the append that stores them and end with the append of the answer.
     CHECK(sent.claims + sent.others <= beside);
+}
+
+TEST_CASE("statements: documents are found by their keys, however many their model has") {
+    if (!has_postgres()) return;
+    postgres_database database;
+    postgres_connection session{database.options()};
+    session.execute(
+        "INSERT INTO models(name, position, incarnation, documents) "
+        "VALUES('many', 0, gen_random_uuid(), 20000); "
+        "INSERT INTO documents SELECT m.id, 'k' || i, 'old', '' FROM models m, "
+        "generate_series(1, 20000) i WHERE m.name = 'many'");
+    postgres_models models{session, message_id{}};
+    const auto looked_at = [&session] {
+        auto counted = session.run(
+            "SELECT sum(coalesce(idx_tup_fetch, 0) + seq_tup_read)::bigint "
+            "FROM pg_stat_xact_user_tables WHERE relname IN ('documents', 'document_indexes')");
+        return counted.next() ? counted.number(0) : 0;
+    };
+    constexpr int wanted = 100;
+    for (const std::string plan : {"force_custom_plan", "force_generic_plan"}) {
+        CAPTURE(plan);
+        session.execute("SET plan_cache_mode = " + plan);
+        std::vector<std::uint64_t> looked;
+        const auto change = [&](read_model& rows) {
+            std::vector<std::string> keys;
+            for (int i = 1; i <= wanted; ++i) keys.push_back("k" + std::to_string(i * 100));
+            const auto before = looked_at();
+            rows.prefetch(keys);
+            looked.push_back(looked_at() - before);
+            for (const auto& key : keys) rows.put({key, "new" + plan, {{"plan", plan}}});
+            // What has gathered is sent before anything is searched for.
+            CHECK(rows.find("plan", plan, 1'000).size() == wanted);
+            for (const auto& key : keys) rows.put({key, "old", {}});
+            rows.erase("k1");
+            CHECK(rows.find("plan", plan, 1'000).empty());
+            looked.push_back(looked_at() - before);
+        };
+        const auto at = models.load_checkpoint("many");
+        REQUIRE(models.update("many", at, at, change).has_value());
+        CHECK(looked[0] >= wanted);
+        CHECK(looked[0] <= 2 * wanted);
+        // Loaded, changed twice, searched for; indexed and no longer.
+        CHECK(looked[1] <= 20 * wanted);
+    }
 }
 
 TEST_CASE("statements: events of a rare category are found without a look at those of others") {
