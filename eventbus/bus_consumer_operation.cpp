@@ -1,5 +1,6 @@
 // What a consumer does beside its main path: retries and dead letters.
 #include "tidemark/eventbus/bus_consumer.hpp"
+#include "tidemark/observability/log.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -31,9 +32,9 @@ awaitable<consumer_action::any> bus_consumer::tend() {
     if (!letters_to_.empty()) {
         auto streams = co_await hand_over_streams();
         if (!streams) co_return failed(streams.error());
-        auto refused = co_await hand_over_refused();
-        if (!refused) co_return failed(refused.error());
     }
+    auto refused = co_await hand_over_refused();
+    if (!refused) co_return failed(refused.error());
     auto counted = co_await count_waiting();
     if (!counted) co_return failed(counted.error());
     pass_on_orders();
@@ -131,21 +132,29 @@ awaitable<result<void>> bus_consumer::hand_over_refused() {
     auto from = consumer_records::parked_of(options_.name);
     auto kept = co_await effects_.query(std::move(from), asked);
     if (!kept || kept->empty()) co_return kept ? result<void>{} : kept.error();
-    auto reports = co_await publish_letters(*kept);
-    if (!reports) co_return reports.error();
+    if (kept->size() == letters_max) tend_within(options_.retry.first);
+    std::vector<delivery_report> fates(kept->size(), {delivery::refused, {}});
+    if (!letters_to_.empty()) {
+        auto reports = co_await publish_letters(*kept);
+        if (!reports) co_return reports.error();
+        fates = std::move(*reports);
+    }
     std::vector<std::string> gone;
     std::vector<std::string> stuck;
-    for (std::size_t i = 0; i < reports->size(); ++i) {
-        const auto outcome = (*reports)[i].outcome;
-        if (outcome == delivery::persisted) gone.push_back((*kept)[i].key);
-        if (outcome == delivery::refused) stuck.push_back((*kept)[i].key);
+    for (std::size_t i = 0; i < fates.size(); ++i) {
+        if (fates[i].outcome == delivery::persisted) gone.push_back((*kept)[i].key);
+        if (fates[i].outcome == delivery::refused) stuck.push_back((*kept)[i].key);
     }
     ledger_work work = [&gone, &stuck](consumer_ledger& ledger) {
         ledger.letters_done(gone);
-        for (const auto& each : stuck) ledger.letter_refused(each);
+        if (!stuck.empty()) ledger.shelve(stuck);
     };
     auto noted = co_await change(std::move(work));
     if (!noted) co_return noted.error();
+    if (noted->forgotten > 0) {
+        log::warn("messages that are no events were given up: no dead-letter topic takes them",
+                  {"consumer", options_.name}, {"count", noted->forgotten});
+    }
     co_return result<void>{};
 }
 

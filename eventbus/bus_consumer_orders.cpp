@@ -109,6 +109,7 @@ awaitable<result<void>> bus_consumer::resume_all(audit_entry who) {
     entry.consumer = options_.name;
     entry.at = on_.clock().now();
     ledger_work work = [&entry, id = on_.fresh_id()](consumer_ledger& ledger) {
+        ledger.offer_again();
         ledger.note(consumer_records::as_document(entry, id));
     };
     auto at = co_await effects_.load_checkpoint(options_.name);

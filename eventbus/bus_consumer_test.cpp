@@ -361,6 +361,27 @@ TEST_CASE("bus consumer: an event that cannot be read parks its stream, log or n
     });
 }
 
+TEST_CASE("bus consumer: messages that are no events do not stop it, with nowhere to go either") {
+    on_each_store([](fixture& f) {
+        f.options.dead_letter_topic = "-";
+        f.options.kept_max = 20;
+        f.start();
+        for (int i = 0; i < 6; ++i) {
+            std::vector<bus_message> foreign;
+            for (int k = 0; k < 30; ++k) {
+                foreign.push_back({"orders", "k", std::to_string(i * 30 + k), {}});
+            }
+            f.publish(std::move(foreign));
+        }
+        f.publish({event_of("a", 1)});
+        f.wait_for_effects("a", "1");
+        f.wait_for_commit();
+        f.wait([&] {
+            return run(threads(), f.store.query("board.v1.parked", {})).value().size() <= 100;
+        });
+    });
+}
+
 TEST_CASE("bus consumer: at kept_max it stands still and goes on when there is room") {
     on_each_store([](fixture& f) {
         f.options.kept_max = 2;

@@ -16,19 +16,9 @@ constexpr std::size_t reason_bytes_max = 1'000;
 /// Messages kept that one arrival may set going; the rest is taken up by the next look.
 constexpr std::size_t follow_max = 500;
 
-/// What is kept of a message without a stream, whatever its size.
-constexpr std::size_t refused_bytes_max = std::size_t{256} << 10U;
-constexpr std::size_t refused_headers_max = 64;
-
 std::string at_event(const recorded_event& event) {
     return "event " + event.message.name + " (stream " + event.stream.text() + ", version " +
            std::to_string(event.version.value()) + "): ";
-}
-
-std::string id_of(const bus_message& message) {
-    std::string headers;
-    for (const auto& each : message.headers) headers += each.name + "=" + each.value + "\n";
-    return message_id::derive({message.topic, message.key, message.payload, headers}).to_string();
 }
 
 }  // namespace
@@ -249,21 +239,6 @@ void consumer_ledger::forget(known_place& place, const std::string& kept_key) {
     has_total_changed_ = true;
 }
 
-void consumer_ledger::refuse(bus_message message, const error& why) {
-    const auto key = std::string{consumer_records::no_stream} + "/" + id_of(message);
-    cut_to(message, refused_bytes_max, refused_headers_max);
-    dead_letter_note note;
-    note.code = to_string(why.code());
-    note.reason = why.message();
-    note.attempts = 1;
-    note.at = now_;
-    auto is_fresh = false;
-    put_kept(consumer_records::as_document(key, consumer_records::no_stream, message, note),
-             is_fresh);
-    ++done_.refused;
-    done_.reason = why.message();
-}
-
 void consumer_ledger::release(const std::string& place, std::size_t limit, bool is_ordered) {
     auto& known = find(place);
     if (known.stands.state == stream_state::flowing) return;
@@ -340,29 +315,6 @@ void consumer_ledger::skip(const std::string& place) {
     }
     known.stands.attempts = 0;
     follow(known, place, follow_max);
-}
-
-void consumer_ledger::lettered(const std::string& place, version until) {
-    auto& known = find(place);
-    if (known.stands.state == stream_state::flowing) return;
-    known.stands.lettered = std::max(known.stands.lettered, until.value());
-    known.has_changed = true;
-}
-
-void consumer_ledger::letters_done(const std::vector<std::string>& keys) {
-    for (const auto& key : keys) {
-        if (!parked_.get(key)) continue;
-        parked_.erase(key);
-        if (total() > 0) --*total_;
-        has_total_changed_ = true;
-    }
-}
-
-void consumer_ledger::letter_refused(const std::string& key) {
-    auto kept = parked_.get(key);
-    if (!kept) return;
-    kept->indexes["stream"] = consumer_records::unpublishable;
-    parked_.put(std::move(*kept));
 }
 
 void consumer_ledger::note(document audited) {

@@ -77,6 +77,8 @@ struct intake {
     /// Set aside, in streams and without one.
     std::uint64_t kept = 0;
     std::uint64_t refused = 0;
+    /// Messages that were given up: see `consumer_ledger::shelve`.
+    std::uint64_t forgotten = 0;
     /// Applications that failed.
     std::uint64_t failures = 0;
     /// Those of the batch that wait for the log, and what it is to be asked for.
@@ -110,9 +112,13 @@ class consumer_ledger {
     void skip(const std::string& place);
     /// What of a stream is on the dead-letter topic.
     void lettered(const std::string& place, version until);
-    /// Forgets these messages without a stream; or only says that the bus does not take them.
+    /// Forgets these messages without a stream.
     void letters_done(const std::vector<std::string>& keys);
-    void letter_refused(const std::string& key);
+    /// There is nowhere to hand these over to. They no longer count, and of more than a hundred
+    /// some are forgotten: no stream waits for them, and the topic they came on has them.
+    void shelve(const std::vector<std::string>& keys);
+    /// What is on the shelf is to be handed over after all.
+    void offer_again();
     /// Keeps an order beside what it does.
     void note(document audited);
     /// Events that have taken effect so far.

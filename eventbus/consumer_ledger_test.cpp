@@ -293,6 +293,36 @@ TEST_CASE("consumer ledger: a message of any bytes can be kept") {
     CHECK(consumer_records::read_kept(kept[0]).message == message);
 }
 
+TEST_CASE("consumer ledger: what nobody takes is shelved, bounded, and does not count") {
+    fixture f;
+    f.rules.kept_max = 150;
+    const auto refuse = [&f](int from, int to) {
+        std::vector<std::string> keys;
+        f.change([&](consumer_ledger& ledger) {
+            for (int i = from; i < to; ++i) {
+                ledger.refuse({"orders", "k", std::to_string(i), {}}, {errc::too_large, "why"});
+            }
+        });
+        document_query asked;
+        asked.index = "stream";
+        asked.value = consumer_records::no_stream;
+        asked.limit = 1'000;
+        for (const auto& each : f.models.query("c.v1.parked", asked)) keys.push_back(each.key);
+        return keys;
+    };
+    const auto shelve = [&f](const std::vector<std::string>& keys) {
+        return f.change([&](consumer_ledger& ledger) { ledger.shelve(keys); }).forgotten;
+    };
+    CHECK(shelve(refuse(0, 90)) == 0);
+    CHECK(f.kept() == 90);
+    // They do not count: as many again have room.
+    CHECK(shelve(refuse(90, 220)) == 120);
+    CHECK(f.kept() == 100);
+    CHECK(refuse(220, 221).size() == 1);
+    f.change([](consumer_ledger& ledger) { ledger.offer_again(); });
+    CHECK(refuse(0, 0).size() == 101);
+}
+
 TEST_CASE("consumer ledger: at kept_max nothing more is taken in until there is room") {
     fixture f;
     f.rules.kept_max = 2;

@@ -95,9 +95,10 @@ namespace consumer_records {
 
 /// Index of `streams_of`: "state" → "gap", "retrying", "parked"; "stream" → the stream's text for
 /// those; "letters" → "due" for those whose messages go to the dead-letter topic.
-/// Index of `parked_of`: "stream" → key of the place, or `no_stream`.
+/// Index of `parked_of`: "stream" → key of the place; of a message without one `no_stream`, or
+/// `shelf` when there is nowhere to hand it over to.
 inline constexpr std::string_view no_stream = "refused";
-inline constexpr std::string_view unpublishable = "unpublishable";
+inline constexpr std::string_view shelf = "shelf";
 /// Document of `streams_of`: how many messages are kept in all.
 inline constexpr std::string_view total_key = "total";
 

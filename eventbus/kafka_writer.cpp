@@ -30,8 +30,11 @@ class kafka_event_bus::only_writer final : public writer {
         reports out(batch.size(), {delivery::not_persisted, "a message before it was not taken"});
         std::size_t count = 0;
         for (; count < batch.size(); ++count) {
-            auto why = co_await bus_->topic_trouble(batch[count].topic);
-            if (!why) why = bus_->size_trouble(batch[count]);
+            auto why = bus_->size_trouble(batch[count]);
+            if (!why && !bus_->is_known(batch[count].topic)) {
+                auto unknown = co_await bus_->topic_trouble(batch[count].topic);
+                why = std::move(unknown);
+            }
             if (!why) continue;
             out[count] = std::move(*why);
             break;
