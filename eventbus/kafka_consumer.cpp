@@ -237,6 +237,7 @@ std::optional<error> member::judge_failure(const rd_kafka_message_t& told) {
             has_lost_topic_ = has_lost_topic_ || was_assigned_;
             return std::nullopt;
         default:
+            is_dead_ = is_dead_ || code == RD_KAFKA_RESP_ERR__FATAL;
             return as_error(code, doing, rd_kafka_message_errstr(&told));
     }
 }

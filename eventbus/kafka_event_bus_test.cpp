@@ -14,10 +14,12 @@
 #include <doctest/doctest.h>
 #include <librdkafka/rdkafka.h>
 
+#include <cstdlib>
 #include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -332,4 +334,48 @@ TEST_CASE("kafka bus: through brokers that fail and leaders that move a relay lo
     CHECK(seen.applied == streams * each);
     MESSAGE("duplicates on the wire: " << seen.duplicates << ", too early: " << seen.gaps
                                        << ", producers replaced: " << f.bus->producers_replaced());
+}
+
+TEST_CASE("kafka bus: a member that real brokers have fenced says so and joins anew") {
+    const auto* const brokers = std::getenv("TIDEMARK_TEST_KAFKA");
+    if (brokers == nullptr) return;
+    io world{{.shards = 1}};
+    kafka_options options;
+    options.brokers = brokers;
+    options.session_timeout = 6s;
+    options.member_id = "one";
+    kafka_event_bus bus{world, world.shard(0), options};
+    const auto topic = "fenced-" + world.fresh_id().to_string();
+    REQUIRE(run(world, bus.ensure_topic(topic)).has_value());
+    const auto first = bus.subscribe(topic, topic);
+    auto second = bus.subscribe(topic, topic + "-other");
+    const auto poll = [&](event_bus::consumer& by) {
+        return run(world, with_timeout(world, by.poll(10), 50ms));
+    };
+    const auto is_silent = [](const auto& told) {
+        return told || told.error().code() == errc::timed_out;
+    };
+    while (first->assigned() == 0) CHECK(is_silent(poll(*first)));
+    // Another process of the same name takes its place.
+    second = bus.subscribe(topic, topic);
+    while (second->assigned() == 0) CHECK(is_silent(poll(*second)));
+    std::string told;
+    while (told.empty()) {
+        const auto heard = poll(*first);
+        if (!is_silent(heard)) told = heard.error().message();
+    }
+    CHECK_MESSAGE(told.find("fenced") != std::string::npos, told);
+    second.reset();
+    // The next poll is another member's.
+    std::ignore = poll(*first);
+    while (first->assigned() == 0) std::ignore = poll(*first);
+    std::vector<bus_message> batch{message_of(topic, "k", "1")};
+    REQUIRE(run(world, bus.publish(std::move(batch))).front().outcome == delivery::persisted);
+    for (;;) {
+        const auto got = poll(*first);
+        if (!got || got->empty()) continue;
+        CHECK(got->front().payload == "1");
+        break;
+    }
+    CHECK(first->rebalances() >= 2);
 }
