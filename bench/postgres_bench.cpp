@@ -148,9 +148,11 @@ benchmark::internal::Benchmark* row(const char* name, void (*measured)(benchmark
 void append_open_loop(benchmark::State& state) {
     postgres_world w;
     const auto rate = static_cast<std::uint64_t>(state.range(0));
-    const auto calls = bench::calls_of(rate);
+    const auto calls = bench::calls_of(3 * rate);
     bench::latencies took{1};
     auto once = [&](std::uint64_t) { return w.append(1, a_payload); };
+    // The first appends wait for connections and plans.
+    bench::closed_loop(w.io, 128, 1'000, once);
     for (auto _ : state) bench::open_loop(w.io, rate, calls, took, once);
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
     took.tell(state);
