@@ -47,6 +47,7 @@ postgres_options postgres_settings(const settings& values, store_mode mode) {
     options.protection = demanded_protection(typed.postgres.encryption, mode);
     options.allows_unsafe_durability = typed.postgres.allows_unsafe_durability;
     options.statement_timeout = typed.postgres.statement_timeout;
+    options.idle_in_transaction_timeout = typed.postgres.idle_in_transaction_timeout;
     options.connections_min = typed.postgres.connections_min;
     options.connections_max = typed.postgres.connections_max;
     options.acquire_timeout = typed.postgres.acquire_timeout;

@@ -95,10 +95,13 @@ finding check_pooled(postgres_connection& session, const postgres_options& optio
     finding out{"pooler", true, "the user's own settings are those that a session would set", ""};
     auto rows = session.run(
         "SELECT session_user::text, current_setting('statement_timeout'), current_setting('jit'), "
-        "current_setting('default_transaction_isolation')");
+        "current_setting('default_transaction_isolation'), "
+        "current_setting('idle_in_transaction_session_timeout')");
     if (!rows.next()) return out;
-    const auto milliseconds =
-        std::chrono::duration_cast<std::chrono::milliseconds>(options.statement_timeout).count();
+    const auto milliseconds = [](duration of) {
+        const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(of).count();
+        return std::to_string(count) + "ms";
+    };
     const auto lacks = [&](const std::string& name, const std::string& has,
                            const std::string& needs) {
         out.seen = (out.is_ok ? "" : out.seen + ", ") + name + " is " + has;
@@ -106,7 +109,13 @@ finding check_pooled(postgres_connection& session, const postgres_options& optio
                    " = '" + needs + "'";
         out.is_ok = false;
     };
-    if (rows.bytes(1) == "0") lacks("statement_timeout", "0", std::to_string(milliseconds) + "ms");
+    if (rows.bytes(1) == "0") {
+        lacks("statement_timeout", "0", milliseconds(options.statement_timeout));
+    }
+    if (rows.bytes(4) == "0") {
+        lacks("idle_in_transaction_session_timeout", "0",
+              milliseconds(options.idle_in_transaction_timeout));
+    }
     if (rows.bytes(2) != "off") lacks("jit", rows.text(2), "off");
     if (rows.bytes(3) != "read committed") {
         lacks("default_transaction_isolation", rows.text(3), "read committed");

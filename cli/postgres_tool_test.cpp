@@ -163,7 +163,8 @@ TEST_CASE("tool: check names what the role of a pooled user lacks, with the stat
     set("default_transaction_isolation = serializable");
     const auto lacking = ask();
     CHECK(cell(lacking, "pooler", "seen") ==
-          "statement_timeout is 0, jit is on, default_transaction_isolation is serializable");
+          "statement_timeout is 0, idle_in_transaction_session_timeout is 0, jit is on, "
+          "default_transaction_isolation is serializable");
     const auto fix = cell(lacking, "pooler", "fix");
     CHECK_MESSAGE(fix.starts_with("ALTER ROLE " + user + " SET statement_timeout = '20000ms'; "),
                   fix);

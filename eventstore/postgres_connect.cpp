@@ -101,7 +101,9 @@ postgres_target with_ours(postgres_target target, const postgres_options& option
     session += " -c search_path=" + options.schema +
                ",pg_catalog,pg_temp -c jit=off -c default_transaction_isolation=read\\ committed"
                " -c statement_timeout=" +
-               milliseconds_text(options.statement_timeout);
+               milliseconds_text(options.statement_timeout) +
+               " -c idle_in_transaction_session_timeout=" +
+               milliseconds_text(options.idle_in_transaction_timeout);
     if (options.is_read_only) session += " -c default_transaction_read_only=on";
     return target;
 }

@@ -12,6 +12,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -370,6 +371,36 @@ TEST_CASE("postgres store: a timer that is cancelled and fired at once does one 
         get_or_fail<append_stale>(append(*stores.right, late));
     }
     MESSAGE("fired before the cancel: " << fired << " of 40");
+}
+
+TEST_CASE("postgres store: a process that stands still inside a transaction holds up no other") {
+    if (!has_postgres()) return;
+    const postgres_database database;
+    auto options = database.options();
+    const auto other = open(options);
+    options.idle_in_transaction_timeout = 200ms;
+    const auto frozen = open(options);
+    const auto log = run(other->status())->incarnation;
+    const auto point = [log](std::uint64_t at) { return checkpoint{position{at}, log}; };
+    const auto put = [](read_model& in, const char* body) { in.put({.key = "a", .body = body}); };
+    std::optional<error> refused;
+    const auto late = run(frozen->update("m.v1", point(0), point(1), [&](read_model& in) {
+        put(in, "late");
+        // Where it stands still: it goes on when the other one has gone ahead.
+        std::thread{[&] {
+            const auto done = run(other->update("m.v1", point(0), point(2),
+                                                [&](read_model& mine) { put(mine, "in time"); }));
+            if (!done) refused = done.error();
+        }}.join();
+    }));
+    CHECK_MESSAGE(!refused, refused->message());
+    REQUIRE(!late);
+    // The end of a session can be seen before or after the next statement is sent.
+    const auto told = late.error().code();
+    const auto is_told = told == errc::unavailable || told == errc::unknown_outcome;
+    CHECK_MESSAGE(is_told, late.error().message());
+    CHECK(run(other->load_checkpoint("m.v1")).value() == point(2));
+    CHECK(run(frozen->find_document("m.v1", "a"))->value().body == "in time");
 }
 
 TEST_CASE("postgres store: open for reading it refuses to write and still reads") {

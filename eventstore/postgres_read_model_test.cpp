@@ -9,6 +9,7 @@
 #include <pqxx/pqxx>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -190,6 +191,29 @@ TEST_CASE("postgres tables: a deadlock or a time-out is no fault of the code") {
         CHECK_MESSAGE(refused.error().code() == errc::unavailable, state);
     }
     CHECK(f.at() == point(5));
+}
+
+TEST_CASE("postgres tables: a process that stands still inside a transaction holds up no other") {
+    if (!has_postgres()) return;
+    fixture f;
+    REQUIRE(f.update(model, {}, point(5), [](auto& rows) { insert(rows, 1); }));
+    auto options = f.database.options();
+    options.idle_in_transaction_timeout = std::chrono::milliseconds{200};
+    postgres_projection_store frozen{options};
+    std::optional<error> refused;
+    const auto late = tidemark::run(
+        f.world, frozen.update(model, point(5), point(6), [&](projection_rows& rows) {
+            insert(static_cast<postgres_read_model&>(rows), 100);
+            // Where it stands still: it goes on when the other one has gone ahead.
+            const auto done =
+                f.update(model, point(5), point(7), [](auto& mine) { insert(mine, 10); });
+            if (!done) refused = done.error();
+        }));
+    CHECK_MESSAGE(!refused, refused->message());
+    REQUIRE(!late);
+    CHECK_MESSAGE(late.error().code() == errc::unavailable, late.error().message());
+    CHECK(f.at() == point(7));
+    CHECK(f.sum() == "11");
 }
 
 TEST_CASE("postgres tables: a rebuilt model replaces the live one in one step") {

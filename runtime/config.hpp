@@ -69,6 +69,7 @@ struct config {
         std::size_t group_commit_max;
         duration acquire_timeout;
         duration statement_timeout;
+        duration idle_in_transaction_timeout;
     };
     struct demo_options {
         bool is_enabled;

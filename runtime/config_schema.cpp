@@ -134,6 +134,9 @@ void add_postgres(config_schema& schema) {
                             "How long a call waits for a connection."));
     schema.add(span_setting("postgres.statement_timeout", "20s", "100ms", "1h",
                             "How long a statement may run before the server undoes it."));
+    schema.add(span_setting("postgres.idle_in_transaction_timeout", "10s", "100ms", "1h",
+                            "How long a transaction may wait for this process before the server "
+                            "undoes it."));
 }
 
 void add_runtime(config_schema& schema) {
@@ -257,7 +260,9 @@ config::config(const settings& values)
                .connections_max = size_at(values, "postgres.connections_max"),
                .group_commit_max = size_at(values, "postgres.group_commit_max"),
                .acquire_timeout = values.duration("postgres.acquire_timeout"),
-               .statement_timeout = values.duration("postgres.statement_timeout")},
+               .statement_timeout = values.duration("postgres.statement_timeout"),
+               .idle_in_transaction_timeout =
+                   values.duration("postgres.idle_in_transaction_timeout")},
       demo{values.boolean("demo.enabled"), values.real("demo.rate")} {
     if (postgres.connections_min > postgres.connections_max) {
         throw config_error{{{"CFG-013", "postgres.connections_min is above connections_max",

@@ -28,6 +28,9 @@ from shop_process import Shop, post  # noqa: E402
 NAMES = ("first", "second")
 ROUNDS = 6
 SHUT_OUT = "a producer is broken or shut out"
+BUSY = ("SELECT string_agg(concat_ws(' ', pid, state, wait_event, age(now(), xact_start), "
+        "left(query, 80)), E'\\n') FROM pg_stat_activity WHERE backend_type = 'client backend' "
+        "AND state <> 'idle'")
 STORED = "SELECT count(*) FROM tidemark.events WHERE name NOT LIKE 'tidemark.%'"
 
 
@@ -50,7 +53,13 @@ def log_of(shop):
     return (shop.folder / "shop.log").read_text(errors="replace")
 
 
-def freeze_owner(shops, clients):
+def what_holds(claim, shops, database):
+    """What is said of a claim that does not come true."""
+    return lambda: "\n".join((claim, *(f"{one.folder.name}: {relay_of(one)}" for one in shops),
+                              database.sql(BUSY, "shop")))
+
+
+def freeze_owner(shops, clients, database):
     """The owner is frozen until the other one has published; true if the brokers shut it out."""
     wait_until("a shop publishes", lambda: any(map(is_publishing, shops)))
     owner = next(one for one in shops if is_publishing(one))
@@ -62,14 +71,15 @@ def freeze_owner(shops, clients):
     published = relay_of(other)["published"]
     owner.process.send_signal(signal.SIGSTOP)
     try:
-        wait_until("the other one takes over", lambda: relay_of(other)["published"] > published)
+        wait_until(what_holds("the other one takes over", [other], database),
+                   lambda: relay_of(other)["published"] > published)
     finally:
         owner.process.send_signal(signal.SIGCONT)
     wait_until("the old owner stands by", lambda: relay_of(owner)["state"] == "standing_by")
     return log_of(owner).count(SHUT_OUT) > seen
 
 
-def run_rounds(shops, rounds):
+def run_rounds(shops, rounds, database):
     clients, shut_out = Clients(), 0
     clients.shop = shops[0]
     try:
@@ -77,9 +87,10 @@ def run_rounds(shops, rounds):
                     {"quantity": 1_000_000})[0] == 204
         clients.start()
         for _ in range(rounds):
-            shut_out += freeze_owner(shops, clients)
+            shut_out += freeze_owner(shops, clients, database)
         clients.end()
-        wait_until("everything is published", lambda: relay_of(shops[0])["pending"] == 0)
+        wait_until(what_holds("everything is published", shops, database),
+                   lambda: relay_of(shops[0])["pending"] == 0)
     finally:
         clients.stop.set()
     for shop in shops:
@@ -98,7 +109,7 @@ def main():
             try:
                 for name in NAMES:
                     shops.append(begin(program, folder, name, brokers, database))
-                clients, shut_out = run_rounds(shops, rounds)
+                clients, shut_out = run_rounds(shops, rounds, database)
                 stored = int(database.sql(STORED, "shop"))
                 wire = json.loads(subprocess.run(
                     [reader, brokers.url(), TOPIC, str(stored), str(READ_SECONDS)], text=True,
