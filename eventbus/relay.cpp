@@ -132,9 +132,13 @@ awaitable<relay_action::any> relay::load() {
     incarnation_ = log->incarnation;
     const checkpoint end{log->last_position, incarnation_};
     auto yielded = co_await hold_or_yield(*stored, *stored);
-    if (yielded) co_return std::move(*yielded);
+    if (yielded) {
+        elsewhere_ = stored->position;
+        co_return std::move(*yielded);
+    }
     auto stopped = co_await shut_others_out();
     if (stopped) co_return std::move(*stopped);
+    elsewhere_.reset();
     pass_on_orders();
     co_return fsm_.loaded(*stored, end);
 }
@@ -347,7 +351,7 @@ void relay::show_progress(const relay_action::any& next) {
     // With the phase: whoever sees it parked sees why.
     const auto* parked = std::get_if<relay_action::park>(&next);
     if (parked != nullptr && !parked->reason.empty()) status_.reason = parked->reason;
-    status_.checkpoint = fsm_.reached();
+    status_.checkpoint = elsewhere_.value_or(fsm_.reached());
     status_.repeated = fsm_.repeated();
 }
 

@@ -66,7 +66,8 @@ struct relay_options {
 struct relay_status {
     std::string topic;
     relay_fsm::phase phase = relay_fsm::phase::loading;
-    /// Everything up to here is on the bus; what is stored may follow later (`unsaved_max`).
+    /// Everything up to here is on the bus; what is stored may follow later (`unsaved_max`). Of one
+    /// that stands by: what the other one has stored.
     position checkpoint;
     std::uint64_t published = 0;
     /// Published more than once, because the first outcome was not known or not good.
@@ -144,6 +145,8 @@ class relay {
     relay_fsm fsm_;
     message_id incarnation_;
     relay_lease lease_;
+    /// How far the relay that has the lease was when this one looked last; none if it is this one.
+    std::optional<position> elsewhere_;
     /// Opened under the lease's token, on a bus that has writers; null: not yet, or shut out.
     std::unique_ptr<event_bus::writer> writer_;
     std::uint64_t writer_token_ = 0;
