@@ -152,6 +152,7 @@ awaitable<consumer_action::any> bus_consumer::poll() {
     auto waiting = member_->poll(options_.batch_max);
     auto polled = co_await with_timeout(on_, std::move(waiting), left);
     is_polling_.store(false);
+    polled_at_ = on_.clock().steady();
     if (!polled && polled.error().code() != errc::timed_out) {
         is_topic_missing_ = polled.error().code() == errc::not_found;
         co_return failed(polled.error());
@@ -292,14 +293,25 @@ awaitable<consumer_action::any> bus_consumer::back_off(std::uint32_t failures) {
     const auto span = backoff(options_.retry, failures, on_.random().next());
     const auto until = on_.clock().steady() + span;
     while (on_.clock().steady() < until && !is_stopping_.load() && !must_tend_.load()) {
-        co_await wake_.wait_for(on_, until - on_.clock().steady());
+        co_await rest(until - on_.clock().steady());
     }
     pass_on_orders();
     co_return fsm_.waited();
 }
 
+/// True when it was woken; false after that span, or a shorter one. A member of its group meanwhile.
+awaitable<bool> bus_consumer::rest(duration at_most) {
+    const auto is_woken = co_await wake_.wait_for(on_, std::min(at_most, options_.poll_interval));
+    const auto silent = on_.clock().steady() - polled_at_;
+    if (member_ && silent >= options_.poll_interval) member_->pause();
+    co_return is_woken;
+}
+
 awaitable<consumer_action::any> bus_consumer::stay_parked() {
-    co_await wake_.wait();
+    for (;;) {
+        const auto is_woken = co_await rest(options_.poll_interval);
+        if (is_woken) break;
+    }
     pass_on_orders();
     co_return fsm_.waited();
 }

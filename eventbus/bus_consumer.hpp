@@ -59,7 +59,8 @@ struct consumer_options {
     /// Where copies of what is set aside go, for people and tools; "-": nowhere. Empty:
     /// "<topic>.dlq".
     std::string dead_letter_topic;
-    /// How soon what is due is looked at when no messages come.
+    /// How soon what is due is looked at when no messages come, and how often the group is told
+    /// that a member which is waiting for its storage, or is parked, is still there.
     duration poll_interval = std::chrono::seconds{1};
     /// Shard it runs on.
     std::size_t shard = 0;
@@ -179,6 +180,7 @@ class bus_consumer {
     [[nodiscard]] awaitable<result<bool>> fetch_one(missing_events gap);
     [[nodiscard]] awaitable<consumer_action::any> commit();
     [[nodiscard]] awaitable<consumer_action::any> back_off(std::uint32_t failures);
+    [[nodiscard]] awaitable<bool> rest(duration at_most);
     [[nodiscard]] awaitable<consumer_action::any> stay_parked();
     [[nodiscard]] awaitable<consumer_action::any> tend();
     [[nodiscard]] awaitable<result<void>> release_due();
@@ -226,6 +228,8 @@ class bus_consumer {
     /// Streams that the log was asked for in vain, while this batch is held.
     std::set<std::string, std::less<>> lost_;
     duration tend_at_{};
+    /// When it heard of the bus last.
+    duration polled_at_{};
     /// When the bus is told what has taken effect, if it was not told all.
     duration commit_at_ = duration::max();
     bool has_letter_topic_ = false;

@@ -112,6 +112,10 @@ class event_bus {
         /// Waits for messages; empty after `close`. Answers at most `limit`.
         [[nodiscard]] virtual awaitable<result<std::vector<bus_message>>> poll(
             std::size_t limit) = 0;
+        /// What was polled takes longer. Called from time to time it keeps the partitions, and
+        /// nothing is fetched until the next poll. They can still be given to others, as in `poll`:
+        /// `commit` is `stale` then.
+        virtual void pause() {}
         /// Everything polled so far has taken effect, and will be committed later. Asks the bus for
         /// nothing; one that can commits it before it gives partitions away, so that whoever gets
         /// them need not take it again.

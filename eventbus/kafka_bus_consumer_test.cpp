@@ -10,6 +10,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,12 +23,26 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t streams = 12;
+constexpr auto hung = 6s;
+
+/// Cannot be reached for a while.
+class fleeting_storage final : public memory_storage {
+  public:
+    using memory_storage::memory_storage;
+    std::atomic<bool> is_away{false};
+
+    awaitable<result<void>> update(std::string name, checkpoint from, checkpoint to,
+                                   std::function<void(read_model&)> change) override {
+        if (is_away) co_return error{errc::unavailable, "the server is away"};
+        co_return co_await memory_storage::update(std::move(name), from, to, std::move(change));
+    }
+};
 
 /// A consumer of "orders" on three brokers, whose effects list the versions of each stream.
 struct fixture {
     kafka_mock brokers{3};
     tidemark::io world{{.shards = 2}};
-    memory_storage store{world.clock()};
+    fleeting_storage store{world.clock()};
     std::unique_ptr<kafka_event_bus> bus;
     std::uint64_t published = 0;
 
@@ -35,6 +51,7 @@ struct fixture {
         kafka_options options;
         options.brokers = brokers.brokers();
         options.session_timeout = 6s;
+        options.poll_interval_max = hung;
         options.linger = 0s;
         bus = std::make_unique<kafka_event_bus>(world, world.shard(0), std::move(options));
     }
@@ -133,6 +150,24 @@ TEST_CASE("bus consumer on Kafka: a storm of members that join, leave and vanish
     CHECK(steady->status().applied + guest->status().applied <= f.published * streams);
     f.stop(*guest);
     f.stop(*steady);
+}
+
+TEST_CASE("bus consumer on Kafka: a storage that is away for long costs no partitions") {
+    fixture f;
+    auto member = f.start();
+    f.publish_round();
+    f.settle();
+    REQUIRE(member->status().rebalances == 1);
+    f.store.is_away = true;
+    f.publish_round();
+    f.wait([&] { return member->status().failures_in_row > 0; });
+    const auto until = f.world.clock().steady() + hung + 1s;
+    f.wait([&] { return f.world.clock().steady() > until; });
+    f.store.is_away = false;
+    f.settle();
+    CHECK(member->status().rebalances == 1);
+    CHECK(member->status().applied == f.published * streams);
+    f.stop(*member);
 }
 
 TEST_CASE("bus consumer on Kafka: brokers that go down and come back cost time, not events") {

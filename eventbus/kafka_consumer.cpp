@@ -152,22 +152,22 @@ bool member::is_topic_missed(execution& on) {
     return true;
 }
 
+message_ptr member::next_message() {
+    if (early_.empty()) return message_ptr{rd_kafka_consumer_poll(handle_.get(), 0)};
+    auto next = std::move(early_.back());
+    early_.pop_back();
+    return next;
+}
+
 result<std::vector<bus_message>> member::take(std::size_t limit) {
     std::vector<bus_message> batch;
     const std::scoped_lock held{mutex_};
-    if (is_over_ || !handle_) return batch;
+    if (is_over_ || !handle_ || limit == 0) return batch;
+    go_on();
     while (batch.size() < limit && !failure_) {
-        const message_ptr next{rd_kafka_consumer_poll(handle_.get(), 0)};
+        const auto next = next_message();
         if (!next) break;
-        if (next->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-            const auto known = polled_.find(next->partition);
-            if (known != polled_.end()) known->second = std::max(known->second, next->offset);
-            continue;
-        }
-        if (next->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            failure_ = judge_failure(*next);
-            continue;
-        }
+        if (is_news(*next)) continue;
         if (batch.empty()) begun_ = polled_;
         begun_.try_emplace(next->partition, next->offset);
         batch.push_back(as_message(*next, topic_));
@@ -214,6 +214,18 @@ void member::lose_work() {
     polled_.clear();
     begun_.clear();
     settled_.clear();
+    early_.clear();
+}
+
+bool member::is_news(const rd_kafka_message_t& told) {
+    if (told.err == RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+    if (told.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        const auto known = polled_.find(told.partition);
+        if (known != polled_.end()) known->second = std::max(known->second, told.offset);
+    } else if (auto failure = judge_failure(told)) {
+        failure_ = std::move(failure);
+    }
+    return true;
 }
 
 /// Nothing for what librdkafka mends by itself.
@@ -271,6 +283,7 @@ void member::rebalanced(rd_kafka_t& handle, bool is_assigned,
     } else {
         rd_kafka_assign(&handle, is_assigned ? &parts : nullptr);
     }
+    if (is_assigned) pause_assigned(handle, parts);
     if (is_assigned) ++rebalances_;
     review_.rebalanced(is_assigned);
     const auto count = static_cast<std::size_t>(parts.cnt);
@@ -370,6 +383,7 @@ void member::close() {
         rd_kafka_queue_cb_event_enable(answers_.get(), nullptr, nullptr);
         queue_.reset();
         answers_.reset();
+        early_.clear();
         leaving = std::move(handle_);
     }
     // Takes as long as the brokers do; nobody else uses the handle any more.

@@ -35,6 +35,8 @@ class member final : public listener, public std::enable_shared_from_this<member
 
     [[nodiscard]] awaitable<result<std::vector<bus_message>>> poll(execution& on,
                                                                    std::size_t limit);
+    /// What was polled takes longer: keeps the partitions and fetches nothing until the next poll.
+    void pause();
     /// What was polled so far has taken effect: committed when partitions are taken away, if it was
     /// not before.
     void settled();
@@ -76,7 +78,12 @@ class member final : public listener, public std::enable_shared_from_this<member
     void lose_work();
     void subscribe();
     [[nodiscard]] result<std::vector<bus_message>> take(std::size_t limit);
+    [[nodiscard]] message_ptr next_message();
+    /// Whether this is no message of the topic; then it was noted.
+    [[nodiscard]] bool is_news(const rd_kafka_message_t& told);
     [[nodiscard]] std::optional<error> judge_failure(const rd_kafka_message_t& told);
+    void go_on();
+    void pause_assigned(rd_kafka_t& handle, rd_kafka_topic_partition_list_t& parts) const;
     [[nodiscard]] result<void> begin_commit();
     [[nodiscard]] std::optional<result<void>> committed();
 
@@ -101,6 +108,9 @@ class member final : public listener, public std::enable_shared_from_this<member
     std::map<std::int32_t, std::int64_t> begun_;
     std::map<std::int32_t, std::int64_t> settled_;
     std::size_t commits_under_way_ = 0;
+    bool is_paused_ = false;
+    /// Came while it was paused, and is polled next: one at most.
+    std::vector<message_ptr> early_;
     /// Something was polled that has not taken effect, as far as is known.
     bool has_work_ = false;
     bool was_assigned_ = false;

@@ -26,6 +26,7 @@ class kafka_event_bus::reader final : public consumer {
     awaitable<result<std::vector<bus_message>>> poll(std::size_t limit) override {
         return living()->poll(bus_->world, limit);
     }
+    void pause() override { member()->pause(); }
     void settled() override { member()->settled(); }
     awaitable<result<void>> commit() override {
         return member()->commit(bus_->world, bus_->options.ask_timeout);

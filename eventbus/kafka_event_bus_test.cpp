@@ -254,6 +254,41 @@ TEST_CASE("kafka bus: what was polled before a rebalance cannot be committed aft
     CHECK(told.error().code() == errc::stale);
 }
 
+TEST_CASE("kafka bus: a member that pauses keeps its partitions, one that is silent loses them") {
+    fixture f{[](kafka_options& options) { options.poll_interval_max = options.session_timeout; }};
+    f.publish(numbered("t", 30, 10));
+    const auto member = f.bus->subscribe("t", "g");
+    std::vector<std::string> seen;
+    const auto poll = [&](std::size_t limit) {
+        auto polling = member->poll(limit);
+        const auto got = run(f.world, with_timeout(f.world, std::move(polling), 50ms));
+        if (!got) return;
+        for (const auto& each : *got) seen.push_back(each.key + each.payload);
+    };
+    const auto now = [&] { return f.world.clock().steady(); };
+    // What librdkafka takes for hung is a matter of its clock.
+    const auto bound = reached_at(f.brokers).session_timeout;
+    while (seen.empty()) poll(5);
+    REQUIRE(member->rebalances() == 1);
+    const auto timer = f.world.make_timer(0);
+    duration stalled{};
+    for (auto from = now(), last = from; now() - from < bound + 1s; last = now()) {
+        member->pause();
+        run(f.world, timer->wait(20ms));
+        stalled = std::max(stalled, now() - last);
+    }
+    while (seen.size() < 30) poll(100);
+    CHECK(std::set<std::string>{seen.begin(), seen.end()}.size() == 30);
+    if (stalled < bound / 2) {
+        CHECK(seen.size() == 30);
+        CHECK(member->rebalances() == 1);
+        CHECK(run(f.world, member->commit()).has_value());
+    }
+    const auto before = member->rebalances();
+    run(f.world, timer->wait(bound + 1s));
+    while (member->rebalances() == before) poll(100);
+}
+
 TEST_CASE("kafka bus: a consumer knows how many messages are behind what it polled") {
     fixture f;
     f.publish(numbered("t", 30, 1));

@@ -48,6 +48,10 @@ struct queue_closer {
 struct event_closer {
     void operator()(rd_kafka_event_t* told) const { rd_kafka_event_destroy(told); }
 };
+struct message_closer {
+    void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
+};
+using message_ptr = std::unique_ptr<rd_kafka_message_t, message_closer>;
 using event_ptr = std::unique_ptr<rd_kafka_event_t, event_closer>;
 struct failure_closer {
     void operator()(rd_kafka_error_t* failure) const { rd_kafka_error_destroy(failure); }

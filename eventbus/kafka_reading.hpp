@@ -12,11 +12,6 @@
 /// Messages as librdkafka hands them over, and reading without a group. Only for `kafka_*.cpp`.
 namespace tidemark::kafka {
 
-struct message_closer {
-    void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
-};
-using message_ptr = std::unique_ptr<rd_kafka_message_t, message_closer>;
-
 /// The message with at most `payload_max` bytes of its payload.
 [[nodiscard]] bus_message as_message(const rd_kafka_message_t& from, const std::string& topic,
                                      std::size_t payload_max = SIZE_MAX);

@@ -93,7 +93,8 @@ awaitable<void> command_server::run() {
     while (!is_stopping_.load()) {
         show();
         if (is_full()) {
-            co_await changed_.wait();
+            const auto has_changed = co_await changed_.wait_for(on_, patience_idle);
+            if (!has_changed) member_->pause();
         } else {
             co_await poll();
         }
