@@ -299,7 +299,7 @@ awaitable<consumer_action::any> bus_consumer::back_off(std::uint32_t failures) {
     co_return fsm_.waited();
 }
 
-/// True when it was woken; false after that span, or a shorter one. A member of its group meanwhile.
+/// True when it was woken; false after that span, or a shorter one. Stays a member meanwhile.
 awaitable<bool> bus_consumer::rest(duration at_most) {
     const auto is_woken = co_await wake_.wait_for(on_, std::min(at_most, options_.poll_interval));
     const auto silent = on_.clock().steady() - polled_at_;

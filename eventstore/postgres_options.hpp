@@ -53,9 +53,9 @@ struct postgres_options {
     duration connect_timeout = std::chrono::seconds{5};
     /// How long one statement may run on the server; then it is undone and tried again later.
     duration statement_timeout = std::chrono::seconds{20};
-    /// How long a transaction may wait for this process; then the server ends the session and undoes
-    /// it. Without, a process that stands still (stopped, swapped out, a machine that is paused)
-    /// would keep what it has locked from every other one.
+    /// How long a transaction may wait for this process; then the server ends its session, which
+    /// undoes it. Without, a process that stands still (stopped, swapped out, a machine that is
+    /// paused) would keep what it has locked from every other one.
     duration idle_in_transaction_timeout = std::chrono::seconds{10};
     /// How long an answer is waited for after `statement_timeout`; then the connection is given up
     /// and the outcome is unknown.
