@@ -65,7 +65,9 @@ bus_consumer::bus_consumer(execution& on, read_model_store& effects, event_bus& 
               metrics.bus_consumed.with({options_.topic, options_.group, "refused"}),
               metrics.bus_dead_letters.with({options_.topic, options_.group}),
               metrics.bus_rebalances.with({options_.topic, options_.group}),
-              metrics.bus_waiting_streams.with({options_.topic, options_.group})},
+              metrics.bus_waiting_streams.with({options_.topic, options_.group}),
+              metrics.dlq_entries.with({options_.name}),
+              metrics.dlq_oldest_age.with({options_.name})},
       lag_{options_.topic, options_.group, metrics} {
     status_.name = options_.name;
     status_.topic = options_.topic;

@@ -90,6 +90,8 @@ struct consumer_status {
     /// Streams that wait, by any process that shares the storage; at most `waiting_streams_max`.
     std::uint64_t waiting_streams = 0;
     static constexpr std::size_t waiting_streams_max = 1'000;
+    /// Messages kept of the parked ones among them: they wait for an operator.
+    std::uint64_t parked_messages = 0;
     /// Messages on the bus behind those polled, if the bus knows.
     std::optional<std::uint64_t> lag_messages;
     /// For how long the oldest message that has not taken effect has been known to be on the bus,
@@ -253,6 +255,8 @@ class bus_consumer {
         metrics::counter dead_letters;
         metrics::counter rebalances;
         metrics::gauge waiting;
+        metrics::gauge parked;
+        metrics::gauge parked_age;
     };
     const series series_;
     consumer_lag lag_;

@@ -42,15 +42,30 @@ awaitable<consumer_action::any> bus_consumer::tend() {
 }
 
 awaitable<result<void>> bus_consumer::count_waiting() {
+    constexpr std::string_view parked = "parked";
     std::uint64_t count = 0;
-    for (const auto* state : {"gap", "retrying", "parked"}) {
-        auto found = co_await streams_in("state", state, consumer_status::waiting_streams_max);
+    std::uint64_t kept = 0;
+    const auto now = on_.clock().now();
+    auto oldest = now;
+    for (const auto state : {std::string_view{"gap"}, std::string_view{"retrying"}, parked}) {
+        auto found = co_await streams_in("state", std::string{state},
+                                         consumer_status::waiting_streams_max);
         if (!found) co_return found.error();
         count += found->size();
+        if (state != parked) continue;
+        for (const auto& each : *found) {
+            const auto place = consumer_records::read_place(each);
+            kept += place.kept;
+            oldest = std::min(oldest, place.since);
+        }
     }
+    const std::chrono::duration<double> age = now - oldest;
+    series_.waiting.set(static_cast<double>(count));
+    series_.parked.set(static_cast<double>(kept));
+    series_.parked_age.set(age.count());
     const std::scoped_lock lock{mutex_};
     status_.waiting_streams = count;
-    series_.waiting.set(static_cast<double>(count));
+    status_.parked_messages = kept;
     co_return result<void>{};
 }
 

@@ -244,6 +244,7 @@ TEST_CASE("bus consumer: a poison event parks its stream with all that follows, 
         const auto reason = find_header(letters[0], dead_letter_header::reason);
         CHECK(reason.value_or("").find("(stream order-a, version 2): no") != std::string::npos);
         CHECK(find_header(letters[2], bus_header::version) == "4");
+        f.wait([&] { return f.consumer->status().parked_messages == 3; });
 
         *f.is_mended = true;
         const auto tried = run(threads(), f.consumer->resume(parked.place, dry)).value();
@@ -255,6 +256,7 @@ TEST_CASE("bus consumer: a poison event parks its stream with all that follows, 
         CHECK(f.effects("a") == "1234");
         const auto again = run(threads(), f.consumer->resume(parked.place, by_ada));
         CHECK(again.error().code() == errc::not_found);
+        f.wait([&] { return f.consumer->status().parked_messages == 0; });
         f.publish({event_of("a", 5)});
         f.wait_for_effects("a", "12345");
     });

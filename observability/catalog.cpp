@@ -70,7 +70,9 @@ void declare_effects(runtime_metrics& m, const declarer& d) {
     m.effects_in_flight = d.gauge("effects_in_flight", {}, "Effects that are being carried out.");
     m.retries = d.counter("retries", {"operation", "outcome"},
                           "Attempts after the first one, by what became of them.");
-    m.dlq_entries = d.gauge("dlq_entries", {"queue"}, "Dead letters that wait for an operator.");
+    m.dlq_entries = d.gauge("dlq_entries", {"queue"},
+                            "Dead letters that wait for an operator: effects, or the messages of a "
+                            "consumer's parked streams.");
     m.dlq_oldest_age =
         d.gauge("dlq_oldest_age", {"queue"}, "Age of the oldest dead letter.", unit::seconds);
     m.dlq_replayed = d.counter("dlq_replayed", {"outcome"},

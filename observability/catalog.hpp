@@ -90,7 +90,7 @@ struct runtime_metrics {
     metrics::counter_family saga_compensations;  // {saga, step}: the undo's stored name
 
     // Dead letters. {queue}: effect, timers among them.
-    metrics::gauge_family dlq_entries;     // {queue}
+    metrics::gauge_family dlq_entries;     // {queue}: effect, or a consumer's name
     metrics::gauge_family dlq_oldest_age;  // {queue}
     metrics::counter_family dlq_replayed;  // {outcome}: replayed, dropped, failed
 
