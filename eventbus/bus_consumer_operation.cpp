@@ -42,19 +42,17 @@ awaitable<consumer_action::any> bus_consumer::tend() {
 }
 
 awaitable<result<void>> bus_consumer::count_waiting() {
-    constexpr std::string_view parked = "parked";
     std::uint64_t count = 0;
     std::uint64_t kept = 0;
     const auto now = on_.clock().now();
     auto oldest = now;
-    for (const auto state : {std::string_view{"gap"}, std::string_view{"retrying"}, parked}) {
-        auto found = co_await streams_in("state", std::string{state},
-                                         consumer_status::waiting_streams_max);
+    for (const auto* state : {"gap", "retrying", "parked"}) {
+        auto found = co_await streams_in("state", state, consumer_status::waiting_streams_max);
         if (!found) co_return found.error();
         count += found->size();
-        if (state != parked) continue;
         for (const auto& each : *found) {
             const auto place = consumer_records::read_place(each);
+            if (place.state != stream_state::parked) continue;
             kept += place.kept;
             oldest = std::min(oldest, place.since);
         }

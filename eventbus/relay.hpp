@@ -145,6 +145,7 @@ class relay {
     relay_fsm fsm_;
     message_id incarnation_;
     relay_lease lease_;
+    observed_lease observed_;
     /// How far the relay that has the lease was when this one looked last; none if it is this one.
     std::optional<position> elsewhere_;
     /// Opened under the lease's token, on a bus that has writers; null: not yet, or shut out.

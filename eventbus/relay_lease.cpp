@@ -20,27 +20,42 @@ std::optional<relay_lease> parse_lease(const document& from) {
     return std::move(*lease);
 }
 
-relay_lease take_lease(read_model& in, const std::string& who, instant now, duration span) {
+void observed_lease::saw(const relay_lease& lease, duration now) {
+    if (lease == seen_) return;
+    seen_ = lease;
+    since_ = now;
+}
+
+std::optional<relay_lease> observed_lease::ended(duration now) const {
+    if (seen_.owner.empty() || now - since_ < seen_.span) return std::nullopt;
+    return seen_;
+}
+
+relay_lease take_lease(read_model& in, const std::string& who, instant now, duration span,
+                       const std::optional<relay_lease>& ended) {
     relay_lease held;
     if (const auto found = in.get(relay_lease_key)) {
         // What nobody can read nobody owns.
         held = parse_lease(*found).value_or(relay_lease{});
     }
     if (held.is_fresh_for(who, now, span)) return held;
-    if (span > duration{0} && !held.is_free_for(who, now)) return held;
+    const auto is_free = held.is_free_for(who, now) || held == ended;
+    if (span > duration{0} && !is_free) return held;
     if (held.owner != who) ++held.token;
     held.owner = who;
     held.until = now + span;
+    held.span = span;
     in.put(to_document(held));
     return held;
 }
 
-void release_lease(read_model& in, const std::string& who, instant now) {
+void release_lease(read_model& in, const std::string& who) {
     const auto found = in.get(relay_lease_key);
     if (!found) return;
     auto held = parse_lease(*found).value_or(relay_lease{});
     if (held.owner != who) return;
-    held.until = now;
+    // By every clock.
+    held.until = {};
     in.put(to_document(held));
 }
 

@@ -72,7 +72,7 @@ TEST_CASE("relay: one that is gone without a word is followed when its lease end
     {
         // What a killed process leaves behind: a lease that nobody releases.
         std::function<void(read_model&)> take = [now = f.on.clock().now()](read_model& in) {
-            in.put(to_document({"killed", 7, now + 90s}));
+            in.put(to_document({"killed", 7, now + 90s, 90s}));
         };
         const auto at = run(f.on, f.store.load_checkpoint("relay:t")).value();
         REQUIRE(run(f.on, f.store.update("relay:t", at, at, std::move(take))).has_value());
@@ -89,12 +89,38 @@ TEST_CASE("relay: one that is gone without a word is followed when its lease end
     CHECK(find_header(got.back(), bus_header::token) == "8");
 }
 
+TEST_CASE("relay: the lease of one that is gone and whose clock was ahead ends all the same") {
+    relay_fixture f{{.topic = "t", .owner = "first", .lease = 30s}};
+    f.append("ada", "1");
+    CHECK(f.arrived().size() == 1);
+    const auto renew_as_killed = [&] {
+        std::function<void(read_model&)> take = [now = f.on.clock().now()](read_model& in) {
+            in.put(to_document({"killed", 7, now + 24h, 30s}));
+        };
+        const auto at = run(f.on, f.store.load_checkpoint("relay:t")).value();
+        REQUIRE(run(f.on, f.store.update("relay:t", at, at, std::move(take))).has_value());
+    };
+    // While it lives it is left alone.
+    for (int i = 0; i < 6; ++i) {
+        renew_as_killed();
+        f.world.run_for(20s);
+        CHECK(f.running->status().phase == relay_fsm::phase::standing_by);
+    }
+    f.append("ada", "2");
+    f.world.run_for(30s);
+    CHECK(f.running->status().owner == "first");
+    const auto got = f.arrived();
+    REQUIRE_FALSE(got.empty());
+    CHECK(got.back().payload == "2");
+    CHECK(find_header(got.back(), bus_header::token) == "8");
+}
+
 TEST_CASE("relay: a lease of a store with one process is taken from the one before it") {
     relay_fixture f{{.topic = "t", .owner = "again", .lease = 0s}};
     f.append("ada", "1");
     CHECK(f.arrived().size() == 1);
     std::function<void(read_model&)> take = [now = f.on.clock().now()](read_model& in) {
-        in.put(to_document({"killed", 7, now + 24h}));
+        in.put(to_document({"killed", 7, now + 24h, 24h}));
     };
     const auto at = run(f.on, f.store.load_checkpoint("relay:t")).value();
     REQUIRE(run(f.on, f.store.update("relay:t", at, at, std::move(take))).has_value());
@@ -104,10 +130,10 @@ TEST_CASE("relay: a lease of a store with one process is taken from the one befo
 }
 
 TEST_CASE("relay: a lease that nobody can read is nobody's") {
-    for (const auto* body : {"", "[]", "{}", R"({"owner":1,"token":2,"until":3})", "no"}) {
+    for (const auto* body : {"", "[]", "{}", R"({"owner":1,"token":2,"until":3,"span":4})", "no"}) {
         CHECK_FALSE(parse_lease({relay_lease_key, body, {}}).has_value());
     }
-    const relay_lease lease{"ada", 3, instant{5s}};
+    const relay_lease lease{"ada", 3, instant{5s}, 2s};
     CHECK(parse_lease(to_document(lease)) == lease);
 }
 
@@ -121,7 +147,7 @@ struct shut_out_fixture : relay_fixture {
 
     void give_lease_to(const std::string& who, duration span) {
         std::function<void(read_model&)> take = [=, now = on.clock().now()](read_model& in) {
-            in.put(to_document({who, 7, now + span}));
+            in.put(to_document({who, 7, now + span, span}));
         };
         const auto at = run(on, store.load_checkpoint("relay:t")).value();
         REQUIRE(run(on, store.update("relay:t", at, at, std::move(take))).has_value());

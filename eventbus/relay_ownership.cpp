@@ -25,15 +25,17 @@ awaitable<result<bool>> relay::hold(checkpoint from, checkpoint to) {
     const auto told = std::make_shared<seen>();
     const auto now = on_.clock().now();
     const bool is_moving = from != to;
-    std::function<void(read_model&)> take = [told, now, is_moving, who = owner_,
+    const auto ended = observed_.ended(on_.clock().steady());
+    std::function<void(read_model&)> take = [told, now, is_moving, ended, who = owner_,
                                              span = options_.lease](read_model& in) {
-        told->held = take_lease(in, who, now, span);
+        told->held = take_lease(in, who, now, span, ended);
         told->is_lost = told->held.owner != who;
         if (told->is_lost && is_moving) throw std::runtime_error{"another relay holds the lease"};
     };
     const auto moved = co_await checkpoints_.update(name_, from, to, std::move(take));
     if (!moved && !told->is_lost) co_return moved.error();
     lease_ = told->held;
+    observed_.saw(lease_, on_.clock().steady());
     {
         const std::scoped_lock lock{mutex_};
         status_.owner = lease_.owner;
@@ -45,8 +47,9 @@ awaitable<result<bool>> relay::hold(checkpoint from, checkpoint to) {
 /// So that another relay need not wait for the end of the lease. Best effort.
 awaitable<void> relay::let_go() {
     if (lease_.owner != owner_) co_return;
-    std::function<void(read_model&)> release =
-        [who = owner_, now = on_.clock().now()](read_model& in) { release_lease(in, who, now); };
+    std::function<void(read_model&)> release = [who = owner_](read_model& in) {
+        release_lease(in, who);
+    };
     const auto at = fsm_.at();
     const auto freed = co_await checkpoints_.update(name_, at, at, std::move(release));
     if (!freed) log::debug("lease of a relay not released", {"reason", freed.error().message()});
