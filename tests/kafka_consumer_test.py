@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A second service takes the shop's events in, while everything between the two is hurt: its own
-process is killed, members join its group and leave or vanish, brokers are frozen and killed, the
-database server that both keep their data in goes dark.
+process is killed, members join its group and leave or vanish, processes whose clocks are hours off
+join in, brokers are frozen and killed, the database server that both keep their data in goes dark.
 
 Held to, over all: every event that the shop has committed and that is public has taken effect in
 the other service once, in the order of its stream, and none was passed over. Copies on the topic
@@ -11,6 +11,7 @@ are counted. A fault counts as landed only with evidence; a run without any prov
 
 import collections
 import contextlib
+import datetime
 import json
 import pathlib
 import random
@@ -23,14 +24,18 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 import kafka_cluster  # noqa: E402
 import postgres_cluster  # noqa: E402
-from kafka_relay_test import Clients, read_topic, wait_until  # noqa: E402
+from kafka_relay_test import Clients, read_topic, relay_of, wait_until  # noqa: E402
 from servers import Unavailable  # noqa: E402
 from shop_process import Shop, call, post  # noqa: E402
 
 # "member": the consuming process is killed, again and again.
-FAULTS = ("member", "storm", "freeze", "broker", "database")
+FAULTS = ("member", "storm", "clocks", "freeze", "broker", "database")
 KILLS, GUESTS = 3, 2
 CALM_SECONDS = 180
+# How far off the wall clock of a process is. The others are as far behind it; one that is behind
+# itself cannot be had so, because librdkafka's waits end at once under a clock that was set back
+# (and one that is ahead cannot wait for its threads at the end, so these are killed).
+AHEAD = "+2h"
 PUBLIC = "tidemark.events WHERE name NOT LIKE 'tidemark.%'"
 PLACES = "tidemark.models m ON m.id = d.model AND m.name = 'parcels.v1.streams'"
 TAKEN = ("SELECT coalesce(sum(d.body::bigint), 0) FROM tidemark.documents d JOIN " + PLACES +
@@ -50,10 +55,12 @@ class World:
         self.shop, self.main = None, None
         self.start_shop()
 
-    def start(self, name, place, *flags):
+    def start(self, name, place, *flags, clock=None):
         folder = self.folder / place
         folder.mkdir(exist_ok=True)
-        return Shop(self.programs[name], folder, store=self.database.url(name), flags=(
+        environment = clock_environment(clock) if clock else None
+        return Shop(self.programs[name], folder, store=self.database.url(name),
+                    environment=environment, flags=(
             "--no-demo", "--bus", f"kafka://{self.brokers.url()}", "--set", "kafka.replication=3",
             "--set", "kafka.session_timeout=6s", "--set", "kafka.delivery_timeout=5s", *flags))
 
@@ -109,21 +116,55 @@ def kill_member(world):
         world.start_main()
 
 
+def take_part(world, fault, vanishes, clock=None):
+    """Landed: the guest was given partitions."""
+    guest = world.start("dispatch", "guest", clock=clock)
+    try:
+        assert guest.wait_ready(), f"a guest did not start: {guest.tail()}"
+        wait_until("a guest has partitions",
+                   lambda: consumer_of(guest).get("partitions", 0) > 0, CALM_SECONDS)
+        world.landed[fault] += 1
+        world.repeated += consumer_of(guest).get("duplicates", 0)
+        if not vanishes:
+            assert guest.stop() == 0, f"a guest did not end well: {guest.tail()}"
+    finally:
+        if guest.process.poll() is None:
+            guest.kill()
+
+
 def storm(world):
-    """Landed: the guest was given partitions. Every second one vanishes."""
+    """Every second guest vanishes."""
     for number in range(GUESTS):
-        guest = world.start("dispatch", "guest")
-        try:
-            assert guest.wait_ready(), f"a guest did not start: {guest.tail()}"
-            wait_until("a guest has partitions",
-                       lambda: consumer_of(guest).get("partitions", 0) > 0, CALM_SECONDS)
-            world.landed["storm"] += 1
-            world.repeated += consumer_of(guest).get("duplicates", 0)
-            if number % 2 == 0:
-                assert guest.stop() == 0, f"a guest did not end well: {guest.tail()}"
-        finally:
-            if guest.process.poll() is None:
-                guest.kill()
+        take_part(world, "storm", vanishes=number % 2 == 1)
+
+
+def clock_environment(offset):
+    """For a process whose wall clock is off; steady clocks are left alone."""
+    libraries = sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not libraries:
+        raise Unavailable("libfaketime is missing: apt-get install faketime")
+    return {"LD_PRELOAD": str(libraries[0]), "FAKETIME": offset,
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+def clocks(world):
+    """Landed: a guest whose clock is ahead took events in, and a relay whose clock was ahead held
+    the lease and died with it. Its end by that clock is hours away."""
+    take_part(world, "clocks", vanishes=True, clock=AHEAD)
+    ahead = world.start("shop", "ahead", clock=AHEAD)
+    try:
+        assert ahead.wait_ready(), f"a shop did not start: {ahead.tail()}"
+        told = json.loads(ahead.tail().splitlines()[-1])["ts"]
+        off = datetime.datetime.fromisoformat(told) - datetime.datetime.now(datetime.timezone.utc)
+        assert off > datetime.timedelta(hours=1), f"its clock is not ahead: {told}"
+        wait_until("the one ahead publishes",
+                   lambda: relay_of(ahead)["published"] > 0, CALM_SECONDS)
+    finally:
+        ahead.kill()
+    before = relay_of(world.shop)["published"]
+    wait_until("the other relay goes on",
+               lambda: relay_of(world.shop)["published"] > before, CALM_SECONDS)
+    world.landed["clocks"] += 1
 
 
 def freeze_broker(world):
@@ -162,7 +203,8 @@ def is_store_well(member):
         return False
 
 
-HURT = dict(zip(FAULTS, (kill_member, storm, freeze_broker, kill_broker, darken_database)))
+HURT = dict(zip(FAULTS, (kill_member, storm, clocks, freeze_broker, kill_broker,
+                         darken_database)))
 
 
 def run_rounds(world, rounds):

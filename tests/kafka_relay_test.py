@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Orders go on while three real brokers, the relay's own process, and the leaders of the topic are
-hurt: frozen and thawed, killed and started again, all at once.
+hurt: frozen and thawed, killed and started again, one, two and all of them at once.
 
 Held to: no order waits for the brokers; the shop's memory does not grow while all of them are away;
 every event that is stored and public is on the topic in the end, and no other; the first copies of
@@ -28,7 +28,7 @@ from shop_process import Shop, call, post, wait_for  # noqa: E402
 TOPIC = "shop.events"
 CLIENTS = 3
 PAUSE_SECONDS = 0.02
-FAULTS = ("freeze", "kill", "shop", "all")
+FAULTS = ("slow", "freeze", "two", "kill", "shop", "all")
 # Nobody answers for so long; an order that took as long would have waited for it.
 OUTAGE_SECONDS = 15
 # What a relay may hold: two pages, and what is on its way (docs/guarantees.md).
@@ -110,6 +110,31 @@ def freeze(cluster, shop, rng):
     return 0
 
 
+def slow_down(cluster, shop, rng):
+    """A broker that stops for a moment: acknowledgements are late, and nobody gives it up. Landed:
+    events wait."""
+    for number in range(1, BROKERS + 1):
+        cluster.freeze(number)
+        wait_until("events wait", lambda: relay_of(shop)["pending"] > 0)
+        cluster.thaw(number)
+    cluster.wait(BROKERS)
+    return 0
+
+
+def freeze_two(cluster, shop, rng):
+    """Nobody is left to take an event in: with one copy there are too few. Landed: events wait for
+    longer than a message is tried."""
+    left = rng.randint(1, BROKERS)
+    others = [number for number in range(1, BROKERS + 1) if number != left]
+    for number in others:
+        cluster.freeze(number)
+    wait_until("the relay tries again", lambda: relay_of(shop)["state"] == "backing_off")
+    for number in others:
+        cluster.thaw(number)
+    cluster.wait(BROKERS)
+    return 0
+
+
 def kill(cluster, shop, rng):
     """Landed: the others have given it up."""
     number = rng.randint(1, BROKERS)
@@ -134,7 +159,7 @@ def freeze_all(cluster, shop, rng):
     return grown
 
 
-HURT = {"freeze": freeze, "kill": kill, "all": freeze_all}
+HURT = {"slow": slow_down, "freeze": freeze, "two": freeze_two, "kill": kill, "all": freeze_all}
 
 
 def goes_on(shop, why):

@@ -51,7 +51,7 @@ TABLE = (
          CLANG_PACKAGES + ("strace", "pgbouncer", "openssl"),
          lambda session: run_suite(builds.CLANG, session, "crash")),
     Tier("kafka", "real brokers that are hurt lose nothing and keep the order",
-         CLANG_PACKAGES + ("default-jre-headless", "maven", "openssl", "strace"),
+         CLANG_PACKAGES + ("default-jre-headless", "maven", "openssl", "strace", "faketime"),
          lambda session: run_suite(builds.CLANG, session, "kafka")),
     Tier("console", "the console in a real headless browser",
          CLANG_PACKAGES + ("chromium", "nodejs", "npm"), run_console),
