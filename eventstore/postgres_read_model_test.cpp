@@ -201,8 +201,8 @@ TEST_CASE("postgres tables: a process that stands still inside a transaction hol
     options.idle_in_transaction_timeout = std::chrono::milliseconds{200};
     postgres_projection_store frozen{options};
     std::optional<error> refused;
-    const auto late = tidemark::run(
-        f.world, frozen.update(model, point(5), point(6), [&](projection_rows& rows) {
+    const auto late =
+        tidemark::run(f.world, frozen.update(model, point(5), point(6), [&](projection_rows& rows) {
             insert(static_cast<postgres_read_model&>(rows), 100);
             // Where it stands still: it goes on when the other one has gone ahead.
             const auto done =
