@@ -35,6 +35,11 @@ kafka_options kafka_settings(const settings& values) {
     out.delivery_timeout = values.duration("kafka.delivery_timeout");
     out.transactional_id = values.text("kafka.transactional_id");
     out.message_bytes_max = static_cast<std::size_t>(values.bytes("kafka.message_bytes_max"));
+    out.messages_queued_max = size_at(values, "kafka.messages_queued_max");
+    out.bytes_queued_max = static_cast<std::size_t>(values.bytes("kafka.bytes_queued_max"));
+    out.batch_bytes_max = static_cast<std::size_t>(values.bytes("kafka.batch_bytes_max"));
+    out.bytes_fetched_max = static_cast<std::size_t>(values.bytes("kafka.bytes_fetched_max"));
+    out.poll_interval_max = values.duration("kafka.poll_interval_max");
     out.session_timeout = values.duration("kafka.session_timeout");
     out.assignment = values.text("kafka.assignment");
     out.member_id = values.text("kafka.member_id");

@@ -214,6 +214,19 @@ TEST_CASE("kafka bus: a producer that is broken for good is replaced") {
     CHECK(f.bus->producers_replaced() == 1);
 }
 
+TEST_CASE("kafka bus: the largest message is published, however little may wait") {
+    fixture f{[](kafka_options& options) {
+        options.message_bytes_max = std::size_t{4} << 20U;
+        options.bytes_queued_max = 1;
+        options.batch_bytes_max = 1'024;
+    }};
+    f.warm_up();
+    const auto told = f.publish(
+        {message_of("t", "k", std::string(std::size_t{3} << 20U, 'x')), message_of("t", "k", "1")});
+    CHECK(told[0].outcome == delivery::persisted);
+    CHECK(told[1].outcome == delivery::persisted);
+}
+
 TEST_CASE("kafka bus: a hurry decides what is being published") {
     fixture f;
     f.warm_up();

@@ -53,9 +53,12 @@ struct kafka_options {
     std::string transactional_id;
     /// Key, payload and headers together; a larger message is `refused`.
     std::size_t message_bytes_max = 960UL * 1024;
-    /// Messages and bytes on their way to the brokers; what publishes waits at the bound.
+    /// Messages and bytes on their way to the brokers; what publishes waits at the bound. Two of
+    /// the largest messages always fit.
     std::size_t messages_queued_max = 20'000;
     std::size_t bytes_queued_max = std::size_t{64} << 20U;
+    /// Bytes of one partition's messages that are sent together; a larger message goes alone.
+    std::size_t batch_bytes_max = std::size_t{1} << 20U;
 
     /// How long a member may be silent before its partitions are given to others.
     duration session_timeout = std::chrono::seconds{10};

@@ -105,8 +105,11 @@ std::shared_ptr<producer> producer::make(const kafka_options& options, executor 
                std::min<duration>(options.delivery_timeout / 3, std::chrono::seconds{10}));
     wanted.set("message.max.bytes", options.message_bytes_max + framing_bytes);
     wanted.set("queue.buffering.max.messages", options.messages_queued_max);
+    // What does not fit into an empty queue would be waited for for ever.
+    const auto least = 2 * (options.message_bytes_max + framing_bytes);
     wanted.set("queue.buffering.max.kbytes",
-               std::max<std::size_t>(options.bytes_queued_max / 1024, 1024));
+               std::max<std::size_t>(options.bytes_queued_max, least) / 1024);
+    wanted.set("batch.size", options.batch_bytes_max);
     wanted.set("statistics.interval.ms", measured_every);
     std::shared_ptr<producer> made{new producer{options, std::move(on)}};
     made->handle_ = wanted.make(RD_KAFKA_PRODUCER, *made);

@@ -30,6 +30,34 @@ bool is_address(std::string_view text) {
            std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// Of what waits, on either way.
+void add_bounds(config_schema& schema) {
+    schema.add(integer_setting("kafka.messages_queued_max", "20000", "100", "1000000",
+                               "Messages on their way to the brokers; publishing waits there."));
+    schema.add({.name = "kafka.bytes_queued_max",
+                .type = type::bytes,
+                .fallback = "64MiB",
+                .doc = "Bytes on their way to the brokers; publishing waits there. At least two of "
+                       "the largest messages.",
+                .least = "1MiB",
+                .most = "1GiB"});
+    schema.add({.name = "kafka.batch_bytes_max",
+                .type = type::bytes,
+                .fallback = "1MiB",
+                .doc = "Bytes of messages sent together; one larger message goes alone.",
+                .least = "1KiB",
+                .most = "100MiB"});
+    schema.add({.name = "kafka.bytes_fetched_max",
+                .type = type::bytes,
+                .fallback = "8MiB",
+                .doc = "Bytes of a partition that are fetched and not yet taken in.",
+                .least = "64KiB",
+                .most = "1GiB"});
+    schema.add(span_setting("kafka.poll_interval_max", "5min", "6s", "1h",
+                            "How long a consumer may be at work without a sign before it counts "
+                            "as hung; waiting for its store is no such work."));
+}
+
 }  // namespace
 
 std::optional<std::string> check_bus(std::string_view url) {
@@ -85,6 +113,7 @@ void add_kafka(config_schema& schema) {
                        "relay.",
                 .least = "960KiB",
                 .most = "100MiB"});
+    add_bounds(schema);
     schema.add(span_setting("kafka.session_timeout", "10s", "6s", "5min",
                             "How long a consumer may be silent before others get its partitions."));
     schema.add(choice_setting(
