@@ -4,11 +4,15 @@
 #include <array>
 #include <cstdlib>
 #include <stdexcept>
+#include <utility>
 
 namespace bench {
 namespace {
 
+using clock_type = std::chrono::steady_clock;
+
 constexpr auto give_up_after = std::chrono::minutes{2};
+constexpr int flush_milliseconds = 10'000;
 constexpr std::size_t messages_at_once = 1'000;
 
 struct conf_closer {
@@ -79,6 +83,7 @@ bare_producer::bare_producer(const tidemark::kafka_options& options) {
 }
 
 bare_producer::~bare_producer() {
+    rd_kafka_flush(handle_.get(), flush_milliseconds);
     rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 }
 
@@ -123,9 +128,8 @@ void bare_producer::send(const tidemark::bus_message& message) {
     }
 }
 
-std::chrono::nanoseconds read_bare(const tidemark::kafka_options& options, const std::string& topic,
-                                   const std::string& group, std::size_t count) {
-    using clock = std::chrono::steady_clock;
+bare_consumer::bare_consumer(const tidemark::kafka_options& options, const std::string& topic,
+                             const std::string& group) {
     auto wanted = settings_of(options);
     set(wanted, "group.id", group);
     set(wanted, "enable.auto.commit", "false");
@@ -133,33 +137,46 @@ std::chrono::nanoseconds read_bare(const tidemark::kafka_options& options, const
     set(wanted, "check.crcs", "true");
     set(wanted, "partition.assignment.strategy", options.assignment);
     set(wanted, "queued.max.messages.kbytes", std::to_string(options.bytes_fetched_max / 1024));
-    const auto handle = make(RD_KAFKA_CONSUMER, std::move(wanted));
-    rd_kafka_poll_set_consumer(handle.get());
-    const std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)> queue{
-        rd_kafka_queue_get_consumer(handle.get()), rd_kafka_queue_destroy};
+    handle_ = make(RD_KAFKA_CONSUMER, std::move(wanted));
+    rd_kafka_poll_set_consumer(handle_.get());
+    queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
     const std::unique_ptr<rd_kafka_topic_partition_list_t,
                           void (*)(rd_kafka_topic_partition_list_t*)>
         wished{rd_kafka_topic_partition_list_new(1), rd_kafka_topic_partition_list_destroy};
     rd_kafka_topic_partition_list_add(wished.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
-    rd_kafka_subscribe(handle.get(), wished.get());
-    std::size_t seen = 0;
-    clock::time_point first;
-    const auto until = clock::now() + give_up_after;
-    while (seen < count) {
-        std::array<rd_kafka_message_t*, messages_at_once> batch{};
-        const auto size =
-            rd_kafka_consume_batch_queue(queue.get(), 100, batch.data(), batch.size());
-        if (clock::now() > until) throw std::runtime_error{"topic " + topic + " was not read"};
-        if (seen == 0) first = clock::now();
-        for (ssize_t i = 0; i < size; ++i) {
-            const std::unique_ptr<rd_kafka_message_t, message_closer> one{
-                batch.at(static_cast<std::size_t>(i))};
-            if (one->err == RD_KAFKA_RESP_ERR_NO_ERROR) ++seen;
-        }
+    rd_kafka_subscribe(handle_.get(), wished.get());
+}
+
+bare_consumer::~bare_consumer() {
+    queue_.reset();
+    rd_kafka_consumer_close(handle_.get());
+}
+
+void bare_consumer::poll(const std::function<void(std::string_view payload)>& taken) {
+    std::array<rd_kafka_message_t*, messages_at_once> batch{};
+    const auto size = rd_kafka_consume_batch_queue(queue_.get(), 100, batch.data(), batch.size());
+    for (ssize_t i = 0; i < size; ++i) {
+        const std::unique_ptr<rd_kafka_message_t, message_closer> one{
+            batch.at(static_cast<std::size_t>(i))};
+        if (one->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        taken({static_cast<const char*>(one->payload), one->len});
     }
-    const auto took = clock::now() - first;
-    rd_kafka_consumer_close(handle.get());
-    return took;
+}
+
+std::chrono::nanoseconds read_bare(const tidemark::kafka_options& options, const std::string& topic,
+                                   const std::string& group, std::size_t count) {
+    bare_consumer consumer{options, topic, group};
+    std::size_t seen = 0;
+    clock_type::time_point first;
+    const auto until = clock_type::now() + give_up_after;
+    while (seen < count) {
+        consumer.poll([&](std::string_view) {
+            if (seen == 0) first = clock_type::now();
+            ++seen;
+        });
+        if (clock_type::now() > until) throw std::runtime_error{"topic " + topic + " was not read"};
+    }
+    return clock_type::now() - first;
 }
 
 }  // namespace bench

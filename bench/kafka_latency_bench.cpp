@@ -27,6 +27,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -174,6 +175,58 @@ BENCHMARK(command_until_effect)
     ->Arg(1)
     ->UseRealTime()
     ->Iterations(1);
+
+tidemark::awaitable<void> send_time(bench::bare_producer& with, const std::string& topic,
+                                    std::uint64_t number) {
+    const auto now = latencies::clock::now().time_since_epoch().count();
+    with.send({topic, "key-" + std::to_string(number), std::to_string(now), {}});
+    co_return;
+}
+
+/// What librdkafka and the brokers take for as many messages a second, with nothing of ours and no
+/// database: from the producer to the consumer.
+void brokers_alone(benchmark::State& state) {
+    const auto options = bench::reached_brokers();
+    tidemark::io io{{.shards = 1}};
+    tidemark::kafka_event_bus bus{io, io.shard(0), options};
+    const auto topic = "bench-bare-" + io.fresh_id().to_string();
+    tidemark::run(io, bus.ensure_topic(topic)).value();
+    bench::bare_producer producer{options};
+    auto send = [&](std::uint64_t number) { return send_time(producer, topic, number); };
+    const auto first = options.partitions * 10;
+    const auto calls = bench::calls_of(5 * rate);
+    latencies took{1};
+    tidemark::event has_begun;
+    tidemark::event is_done;
+    std::thread reader{[&, until = latencies::clock::now() + 2 * patience] {
+        bench::bare_consumer consumer{options, topic, topic};
+        const auto take_in = [&](std::size_t count, auto taken) {
+            for (std::size_t seen = 0; seen < count && latencies::clock::now() < until;) {
+                consumer.poll([&](std::string_view payload) {
+                    ++seen;
+                    taken(payload);
+                });
+            }
+        };
+        // Both know the brokers and have their partitions before anything is timed.
+        take_in(first, [](std::string_view) {});
+        has_begun.notify();
+        take_in(calls, [&took](std::string_view payload) {
+            const latencies::clock::duration sent{std::stoll(std::string{payload})};
+            took.add(0, latencies::clock::now().time_since_epoch() - sent);
+        });
+        is_done.notify();
+    }};
+    for (std::size_t i = 0; i < first; ++i) tidemark::run(io, send(i));
+    tidemark::run(io, has_begun.wait());
+    latencies unused{1};
+    for (auto _ : state) bench::open_loop(io, rate, calls, unused, send);
+    tidemark::run(io, is_done.wait());
+    reader.join();
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls));
+    took.tell(state);
+}
+BENCHMARK(brokers_alone)->Name("kafka/other_process/bare")->UseRealTime()->Iterations(1);
 
 }  // namespace
 
