@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A second service takes the shop's events in, while everything between the two is hurt: its own
 process is killed, members join its group and leave or vanish, processes whose clocks are hours off
-join in, brokers are frozen and killed, the database server that both keep their data in goes dark.
+join in, brokers are frozen and killed, the group's offsets go back to the beginning, the database
+server that both keep their data in goes dark.
 
 Held to, over all: every event that the shop has committed and that is public has taken effect in
 the other service once, in the order of its stream, and none was passed over. Copies on the topic
@@ -15,6 +16,7 @@ import datetime
 import json
 import pathlib
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,13 +26,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 import kafka_cluster  # noqa: E402
 import postgres_cluster  # noqa: E402
-from kafka_relay_test import Clients, read_topic, relay_of, wait_until  # noqa: E402
+from kafka_relay_test import TOPIC, Clients, read_topic, relay_of, wait_until  # noqa: E402
 from servers import Unavailable  # noqa: E402
 from shop_process import Shop, call, post  # noqa: E402
 
 # "member": the consuming process is killed, again and again.
-FAULTS = ("member", "storm", "clocks", "freeze", "broker", "database")
+FAULTS = ("member", "storm", "clocks", "freeze", "broker", "offsets", "database")
 KILLS, GUESTS = 3, 2
+GROUP = "parcels.v1"
 CALM_SECONDS = 180
 # How far off the wall clock of a process is. The others are as far behind it; one that is behind
 # itself cannot be had so, because librdkafka's waits end at once under a clock that was set back
@@ -188,6 +191,25 @@ def kill_broker(world):
     world.brokers.wait(kafka_cluster.BROKERS)
 
 
+def lose_offsets(world):
+    """Landed: what had taken effect came again, and was dropped."""
+    world.repeated += consumer_of(world.main).get("duplicates", 0)
+    assert world.main.stop() == 0, f"it did not end well: {world.main.tail()}"
+
+    def is_moved():
+        return subprocess.run(
+            [world.programs["dispatch"], "bus", "seek", GROUP, TOPIC, "--to", "start", "--apply",
+             "--bus", f"kafka://{world.brokers.url()}"], capture_output=True, check=False,
+            timeout=CALM_SECONDS).returncode == 0
+
+    # It left under its name, which the group keeps for a session.
+    wait_until("the group is moved to the beginning", is_moved, CALM_SECONDS)
+    world.start_main()
+    wait_until("events come again", lambda: consumer_of(world.main).get("duplicates", 0) > 0,
+               CALM_SECONDS)
+    world.landed["offsets"] += 1
+
+
 def darken_database(world):
     """Landed: the consumer has noticed."""
     world.database.kill()
@@ -203,7 +225,7 @@ def is_store_well(member):
         return False
 
 
-HURT = dict(zip(FAULTS, (kill_member, storm, clocks, freeze_broker, kill_broker,
+HURT = dict(zip(FAULTS, (kill_member, storm, clocks, freeze_broker, kill_broker, lose_offsets,
                          darken_database)))
 
 
